@@ -1,0 +1,106 @@
+# One stop for everything: `make help`. Needs make, git and a Python from 3.11 on; what else it takes, it gets itself.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PORT ?= 8000
+export DEPLOYER_HOME ?= .deployer
+
+# What pip has to say, shortened to a line per package; its exit status is not lost in the pipe.
+define pip_install
+	@echo "Installing $(1) …"
+	@rm -f $(VENV)/.failed
+	@{ $(PIP) install $(2) 2>&1 || touch $(VENV)/.failed; } | awk '\
+		/^Collecting/ { print "  " $$2; fflush(); next } \
+		/ERROR|[Ee]rror:/ { bad = 1 } \
+		bad { print; fflush() }'
+	@test ! -e $(VENV)/.failed || { echo "The installation failed. Is the package index reachable?" >&2; exit 1; }
+endef
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(VENV)/.installed ## Make the virtual environment .venv from the lock file
+	@echo "Deployer is installed in $(VENV)."
+
+.PHONY: demo
+demo: $(VENV)/.installed ## Run the console with a demo fleet on port 8000 (PORT=… for another); Ctrl-C stops it
+	@exec $(BIN)/deployer demo --port $(PORT) --no-json
+
+.PHONY: test
+test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, PostgreSQL and sshd first where it may
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## Check format, style, types and who imports whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## Format the code and mend what can be mended automatically
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare UPDATE
+	@$(BIN)/python bench/claim.py $(ARGS)
+
+.PHONY: wheel
+wheel: $(VENV)/.installed-dev ## Build dist/deployer-….whl, which carries templates, static files and migrations
+	@$(BIN)/python -m build --wheel --no-isolation
+
+.PHONY: lock
+lock: $(VENV)/.installed-dev ## Write the lock files anew from pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --group build --output-file requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --group build --group dev --output-file requirements-dev.lock
+LOCK := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+
+.PHONY: clean
+clean: ## Remove everything that can be made again; the data in .deployer stays
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache screenshots
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the tests use beside Python. Where it cannot be installed, the tests that need it are skipped (in CI they fail).
+.PHONY: machine
+machine:
+	@missing=; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| missing="$$missing chromium"; \
+	command -v pg_ctl >/dev/null || ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -x /usr/sbin/sshd || command -v sshd >/dev/null || missing="$$missing openssh-server"; \
+	test -n "$$missing" || exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "Not on this machine:$$missing. Install it to run the tests that need it."; exit 0; \
+	fi; \
+	echo "Installing$$missing …"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update -qq && apt-get install -qq --no-install-recommends $$missing; } >$(VENV)/apt.log 2>&1 \
+		|| echo "Could not install$$missing; see $(VENV)/apt.log."
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(BIN)/python
+	$(call pip_install,what Deployer needs into $(VENV),--require-hashes -r requirements.lock)
+	$(call pip_install,Deployer itself,--no-deps --no-build-isolation -e .)
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(call pip_install,what the tests need into $(VENV),--require-hashes -r requirements-dev.lock)
+	@touch $@
+
+$(BIN)/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$($$python --version) …"; \
+			$$python -m venv $(VENV) && exit 0; \
+			rm -rf $(VENV); \
+			echo "$$python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Deployer needs Python 3.11 or newer, and none was found. Install one, then run make again." >&2; \
+	exit 1

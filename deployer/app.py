@@ -1,0 +1,97 @@
+"""The only wiring: settings in, a Flask application out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, redirect, url_for
+from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response
+
+from deployer import models  # noqa: F401 (the tables must be known before the first migration or query)
+from deployer.config import Settings, read_settings
+from deployer.domain.ids import ID
+from deployer.extensions import babel, csrf, db, login, migrate, prepare_engine
+from deployer.resources import PACKAGE, folder
+from deployer.web import api, auth, errors, hosts, instances, people, present, rollouts, services, versions
+from deployer.web.language import choose_language
+
+MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
+PAGES = (people, services, versions, instances, rollouts, hosts)
+
+
+class IdConverter(BaseConverter):
+    """An id in a URL, as strict as one in a field: anything else is no page at all."""
+
+    regex = ID
+
+    def to_python(self, value: str) -> int:
+        """The id."""
+        return int(value)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application (and what a worker runs inside). Connects to nothing yet."""
+    settings = settings or read_settings()
+    app = Flask(
+        "deployer",
+        root_path=str(folder("templates").parent),
+        template_folder=str(folder("templates")),
+        static_folder=str(folder("static")),
+    )
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings),
+        REDIS_URL=settings.redis_url,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session: a dialog left open overnight still works
+        BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
+    )
+    app.url_map.converters["id"] = IdConverter
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(folder("migrations")), render_as_batch=True)
+    csrf.init_app(app)
+    babel.init_app(app, locale_selector=choose_language)
+    login.init_app(app)
+    auth.init_app(app)
+    errors.init_app(app)
+    present.init_app(app)
+    api.init_app(app)
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)
+    with app.app_context():
+        prepare_engine(db.engine)
+
+    @app.get("/")
+    def index() -> Response:
+        return redirect(url_for("services.index"))
+
+    app.after_request(_guard)
+    return app
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    # The longest wait for a lock of the database; beyond it something is wrong, and saying so beats hanging.
+    if settings.database_url.startswith("postgresql"):
+        timeouts = "-c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+        return {"pool_pre_ping": True, "connect_args": {"options": timeouts, "connect_timeout": 5}}
+    return {"pool_size": 20}
+
+
+def _guard(response: Response) -> Response:
+    """The browser's side of the wall: nothing from elsewhere, nothing inline, never in a frame."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    if response.mimetype in ("text/html", "application/json"):
+        headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,1 @@
+"""The commands of ``deployer``, one file per noun. :mod:`deployer.cli` puts them together."""

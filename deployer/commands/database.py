@@ -1,0 +1,53 @@
+"""``deployer db``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from deployer import schema
+from deployer.commands.inside import FAILED, REFUSED, application, stop, unreachable
+
+
+@click.group("db")
+def database() -> None:
+    """The database's schema."""
+
+
+@contextmanager
+def _migrating() -> Iterator[None]:
+    with application():
+        try:
+            yield
+            click.echo(f"The database is at {schema.current() or 'no revision'}; the newest is {schema.newest()}.")
+        except CommandError as problem:
+            stop(f"revision: {problem}. Run deployer db current to see where the database stands.", REFUSED)
+        except SQLAlchemyError as problem:
+            stop(unreachable(problem), FAILED)
+
+
+@database.command()
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Bring the database up to REVISION (default: the newest). It is made if it is not there."""
+    with _migrating():
+        schema.upgrade(revision)
+
+
+@database.command()
+@click.argument("revision", default="-1")
+def downgrade(revision: str) -> None:
+    """Bring the database down to REVISION (default: one step). What the newer schema kept is lost."""
+    with _migrating():
+        schema.downgrade(revision)
+
+
+@database.command()
+def current() -> None:
+    """Say at which revision the database is."""
+    with _migrating():
+        pass

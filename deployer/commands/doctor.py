@@ -1,0 +1,72 @@
+"""``deployer doctor``: what is wrong with the set-up, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import click
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from deployer import embedded, schema
+from deployer.commands.inside import BEHIND, FAILED, application, stop, unreachable
+from deployer.config import Settings
+from deployer.extensions import db
+from deployer.models import User
+
+Check = Callable[[Settings], str]
+
+
+@click.command()
+def doctor() -> None:
+    """Look at the set-up; say what is wrong and how to mend it. The exit status is 1 when something is."""
+    with application():
+        settings: Settings = current_app.config["SETTINGS"]
+        sick = False
+        for name, check in CHECKS.items():
+            problem = check(settings)
+            sick = sick or bool(problem)
+            click.echo(f"{name}: {problem or 'ok'}")
+        if sick:
+            stop("Something needs mending.", FAILED)
+
+
+def _home(settings: Settings) -> str:
+    home = settings.home
+    if not home.is_dir() or not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        return f"{home} cannot be written. Make it, or set DEPLOYER_HOME to another directory."
+    if home.stat().st_mode & 0o007:
+        return f"{home} is open to everybody on this machine. Run: chmod 700 '{home}'"
+    return ""
+
+
+def _database(_settings: Settings) -> str:
+    try:
+        return "" if schema.current() == schema.newest() else BEHIND
+    except SQLAlchemyError as problem:
+        return unreachable(problem)
+
+
+def _redis(settings: Settings) -> str:
+    if embedded.answers(settings.redis_url):
+        return ""
+    if not settings.own_redis:
+        return "It does not answer. Start it, or check REDIS_URL; without REDIS_URL the worker starts one of its own."
+    try:
+        embedded.find_server()
+    except embedded.NoRedis as problem:
+        return str(problem)
+    return "It is not running. The worker starts it: deployer worker"
+
+
+def _people(_settings: Settings) -> str:
+    try:
+        found = db.session.execute(select(User.id).where(User.active).limit(1)).scalar()
+    except SQLAlchemyError:
+        return "It is not known who can sign in, because the database cannot be read."
+    return "" if found is not None else "Nobody can sign in. Run: deployer user create NAME --role administrator"
+
+
+CHECKS: dict[str, Check] = {"Home": _home, "Database": _database, "Redis": _redis, "People": _people}

@@ -1,0 +1,57 @@
+"""``deployer user`` and ``deployer token``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from deployer.commands.inside import actor, inside
+from deployer.domain.access import Role, Scope
+from deployer.domain.names import parse_name, parse_text
+from deployer.operations import people
+
+
+@click.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("create")
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default=Role.DEPLOYER.value, show_default=True
+)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@inside
+def create_user(name: str, role: str, password_stdin: bool) -> None:
+    """Create the person NAME, who then can sign in."""
+    parse_name(name, "name")
+    if password_stdin:
+        password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    created = people.create_user(name, password, Role(role), by=actor().name)
+    click.echo(f"Created {name}, {role} (id {created}).")
+
+
+@click.group()
+def token() -> None:
+    """Tokens with which programs call the API."""
+
+
+@token.command("create")
+@click.argument("user")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.READ.value,
+    show_default=True,
+    help="What it may be used for; never more than the person may.",
+)
+@click.option("--name", default="cli", show_default=True, help="What the token is for.")
+@inside
+def create_token(user: str, scope: str, name: str) -> None:
+    """Create a token that speaks for USER, and print it this once."""
+    secret = people.create_token(parse_name(user, "user"), parse_text(name, "name", 64), Scope(scope), by=actor().name)
+    click.echo(secret)

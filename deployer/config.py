@@ -1,0 +1,103 @@
+"""Settings, read once from the environment and then frozen."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
+MIN_SECRET = 32  # characters; what `secrets.token_hex(16)` gives at least
+
+
+class BadSettings(Exception):
+    """The environment does not describe a console that is safe to start. The message says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process runs. ``home`` holds the embedded database, Redis' data and the artifacts."""
+
+    home: Path
+    database_url: str
+    redis_url: str
+    secret_key: str
+    secure_cookies: bool
+
+    @property
+    def artifacts(self) -> Path:
+        """Where uploaded and fetched artifacts are kept, by their sha256."""
+        return self.home / "artifacts"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded Redis' socket: in the home, or in a private temporary directory when that path is too long."""
+        return _socket(self.home)
+
+    @property
+    def own_redis(self) -> bool:
+        """Whether Redis is the embedded one of this home."""
+        return self.redis_url == _socket_url(self.home)
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from ``environ`` (default: the process's). Raises :class:`BadSettings`.
+
+    ``DEPLOYER_HOME`` is ``./.deployer`` unless it is set. Without ``SECRET_KEY`` a random one is made once and kept in
+    the home, readable by its owner only.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("DEPLOYER_HOME") or ".deployer").expanduser().absolute()
+    secret = env.get("SECRET_KEY") or _kept_secret(home)
+    if len(secret) < MIN_SECRET:
+        raise BadSettings(
+            f"SECRET_KEY has {len(secret)} characters; at least {MIN_SECRET} are needed. "
+            "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+    database = env.get("DATABASE_URL") or sqlite_url(home / "deployer.db")
+    if database.startswith("postgres://"):
+        database = "postgresql://" + database.removeprefix("postgres://")
+    return Settings(
+        home=home,
+        database_url=database,
+        redis_url=env.get("REDIS_URL") or _socket_url(home),
+        secret_key=secret,
+        secure_cookies=env.get("DEPLOYER_SECURE_COOKIES", "") == "1",
+    )
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a SQLite database; a path may have characters that mean something in a URL."""
+    return f"sqlite:///{quote(str(file))}"
+
+
+def _socket(home: Path) -> Path:
+    near = home / "redis.sock"
+    if len(os.fsencode(near)) <= MAX_SOCKET_PATH:
+        return near
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"deployer-{os.getuid()}-{digest}", "redis.sock")
+
+
+def _socket_url(home: Path) -> str:
+    return f"unix://{quote(os.fsencode(_socket(home)))}"
+
+
+def _kept_secret(home: Path) -> str:
+    file = home / "secret_key"
+    if not file.exists():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mine = home / f"secret_key.{os.getpid()}"
+        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_hex(32))
+        # A link appears whole or not at all: of several first processes all read the same secret.
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(mine)
+        mine.unlink()
+    return file.read_text().strip()

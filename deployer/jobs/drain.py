@@ -1,0 +1,124 @@
+"""The RQ job that carries a rollout out: take queued steps, run them side by side, keep their leases, settle each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from flask import Flask, current_app
+
+from deployer.jobs.execute import execute
+from deployer.jobs.journal import StepJournal
+from deployer.operations import steps
+from deployer.operations.steps import TakenStep
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SLOTS = 50  # steps at a time in one job
+HEARTBEAT_SECONDS = 10.0
+SAY_SECONDS = 0.4  # how often new log lines are written
+
+
+def drain(rollout_id: int) -> None:
+    """Work on the rollout until no step of it is left to take. Harmless when there is none: doorbells ring twice."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    asyncio.run(Drain(app, rollout_id).run())
+
+
+def worker_name() -> str:
+    """Which process of which machine this is."""
+    return f"{os.uname().nodename}:{os.getpid()}"
+
+
+@dataclass
+class Held:
+    """A step that runs here."""
+
+    step: TakenStep
+    journal: StepJournal = field(default_factory=StepJournal)
+
+
+@dataclass
+class Drain:
+    """One job's work. The event loop never waits for the database: each operation runs in a thread, in an application
+    context of its own."""
+
+    app: Flask
+    rollout_id: int
+    slots: int = SLOTS
+    running: dict[asyncio.Task[None], Held] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Until nothing is queued and nothing runs."""
+        heart = asyncio.create_task(self._keep_leases())
+        try:
+            while True:
+                await self._take()
+                if not self.running:
+                    return
+                done, _ = await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    held = self.running.pop(task)
+                    if not task.cancelled() and task.exception():
+                        log.error("step %s was not settled", held.step.step_id, exc_info=task.exception())
+        finally:
+            heart.cancel()
+            for task in self.running:
+                task.cancel()
+            await asyncio.gather(heart, *self.running, return_exceptions=True)
+
+    async def _take(self) -> None:
+        free = self.slots - len(self.running)
+        for step in await self._database(steps.take_steps, self.rollout_id, worker_name(), free) if free else ():
+            held = Held(step)
+            self.running[asyncio.create_task(self._work(held))] = held
+
+    async def _work(self, held: Held) -> None:
+        voice = asyncio.create_task(self._speak(held))
+        try:
+            end = await execute(held.step, self.app.config["SETTINGS"].artifacts, held.journal)
+        finally:
+            voice.cancel()
+            await asyncio.gather(voice, return_exceptions=True)
+        await self._say(held)
+        if not await self._database(steps.settle_step, held.step, end):
+            log.warning("step %s went on without us; our end of it was not written", held.step.step_id)
+
+    async def _speak(self, held: Held) -> None:
+        while True:
+            await self._say(held)
+            await asyncio.sleep(SAY_SECONDS)
+
+    async def _say(self, held: Held) -> None:
+        lines, phase = held.journal.drain()
+        if lines or phase:
+            await self._database(steps.say, held.step, lines, phase)
+
+    async def _keep_leases(self) -> None:
+        """Renew all leases at once. A step whose lease went to somebody else is stopped here, before it can do harm."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            held = {one.step.step_id: one.step.attempt for one in self.running.values()}
+            try:
+                ours = await asyncio.wait_for(
+                    self._database(steps.keep_leases, held), steps.LEASE_SECONDS - 2 * HEARTBEAT_SECONDS
+                )
+            except Exception:
+                log.exception("the leases could not be renewed; stopping the steps before they end")
+                ours = set()
+            for task, one in self.running.items():
+                if one.step.step_id in held and one.step.step_id not in ours:
+                    task.cancel()
+
+    async def _database(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def inside() -> T:
+            with self.app.app_context():
+                return operation(*args, **kwargs)
+
+        return await asyncio.to_thread(inside)

@@ -1,0 +1,35 @@
+"""One function of this package is one transaction; this is how it opens and ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_sqlalchemy.session import Session
+from sqlalchemy.orm import scoped_session
+
+from deployer.extensions import WRITES, db
+from deployer.models import AuditEntry
+
+
+@contextmanager
+def transaction() -> Iterator[scoped_session[Session]]:
+    """A writing transaction: committed at the end, rolled back on any exception.
+
+    What was read before is forgotten first: a decision is made on what is read inside.
+    """
+    session = db.session
+    session.rollback()
+    session.connection(execution_options={WRITES: True})
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def audit(actor: str, verb: str, noun: str, noun_id: int, **facts: Any) -> None:
+    """Add the row that remembers this change, in its own transaction."""
+    db.session.add(AuditEntry(actor=actor, verb=verb, noun=noun, noun_id=noun_id, facts=facts))

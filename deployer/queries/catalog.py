@@ -1,0 +1,224 @@
+"""What pages and the API show of services and versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+
+from deployer.domain.errors import no_such
+from deployer.domain.plan import is_ahead
+from deployer.domain.recipe import Recipe, parse_recipe
+from deployer.domain.status import Action, BuildStatus, InstanceStatus
+from deployer.extensions import db
+from deployer.models import Instance, Service, Version
+from deployer.queries import rollouts
+from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+
+FAILED = (InstanceStatus.INSTALL_FAILED, InstanceStatus.UPGRADE_FAILED, InstanceStatus.REVERT_FAILED)
+
+
+@dataclass(frozen=True)
+class RunningVersion:
+    """A version and how many hosts it is recorded on."""
+
+    id: int
+    label: str
+    hosts: int
+
+
+@dataclass(frozen=True)
+class ServiceRow:
+    """A service at a glance. ``rev`` is the cursor a page shows it at."""
+
+    id: int
+    name: str
+    language: str
+    description: str
+    build_orig: str
+    build_url: str
+    updated: datetime
+    updated_by: str
+    rev: int
+    structure_rev: int
+    recipe: Recipe
+    instances: int = 0
+    locked: int = 0
+    failed: int = 0
+    running: tuple[RunningVersion, ...] = ()  # newest version first
+    last: rollouts.RolloutRow | None = None
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A version of a service. ``hosts`` is how many instances are recorded on it."""
+
+    id: int
+    service_id: int
+    service: str
+    language: str
+    label: str
+    ref: str
+    description: str
+    status: BuildStatus
+    artifact_url: str
+    artifact_sha256: str | None
+    created: datetime
+    created_by: str
+    rev: int
+    hosts: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """A version in the dropdown; ``enable`` says whether it lies in the action's direction (S6, S8)."""
+
+    id: int
+    label: str
+    description: str
+    enable: bool
+
+
+def services(part: Slice, search: str = "") -> Page[ServiceRow]:
+    """Services, newest first, whose name contains ``search``."""
+    query = select(Service).order_by(Service.id.desc())
+    if search:
+        query = query.where(Service.name.ilike(contains(search), escape="\\"))
+    rows = list(db.session.execute(sliced(query, part)).scalars())
+    return Page(tuple(_at_a_glance(rows)), count_of(query), part)
+
+
+def service(service_id: int) -> ServiceRow:
+    """One service. Raises NotFound."""
+    row = db.session.get(Service, service_id)
+    if row is None:
+        raise no_such("service", service_id)
+    return _at_a_glance([row])[0]
+
+
+def revision(service_id: int) -> tuple[int, int]:
+    """The service's cursor and that of its last added or removed row: all that an idle poll costs. Raises NotFound."""
+    row = db.session.execute(select(Service.rev, Service.structure_rev).where(Service.id == service_id)).one_or_none()
+    if row is None:
+        raise no_such("service", service_id)
+    return row.rev, row.structure_rev
+
+
+def _at_a_glance(rows: list[Service]) -> list[ServiceRow]:
+    ids = [row.id for row in rows]
+    tallies: dict[int, tuple[int, int, int]] = {
+        service_id: (count, locked, failed)
+        for service_id, count, locked, failed in db.session.execute(
+            select(
+                Instance.service_id,
+                func.count(),
+                func.count(Instance.rollout_id),
+                func.sum(case((Instance.status.in_(FAILED), 1), else_=0)),
+            )
+            .where(Instance.service_id.in_(ids))
+            .group_by(Instance.service_id)
+        )
+    }
+    running: dict[int, list[RunningVersion]] = {}
+    for service_id, version_id, label, hosts in db.session.execute(
+        select(Instance.service_id, Version.id, Version.label, func.count())
+        .join(Version, Version.id == Instance.version_id)
+        .where(Instance.service_id.in_(ids))
+        .group_by(Instance.service_id, Version.id, Version.label)
+        .order_by(Version.id.desc())
+    ):
+        running.setdefault(service_id, []).append(RunningVersion(version_id, label, hosts))
+    last = rollouts.latest(ids)
+    return [
+        ServiceRow(
+            row.id,
+            row.name,
+            row.language,
+            row.description,
+            row.build_orig,
+            row.build_url,
+            row.updated,
+            row.updated_by,
+            row.rev,
+            row.structure_rev,
+            parse_recipe(row.recipe),
+            *tallies.get(row.id, (0, 0, 0)),
+            tuple(running.get(row.id, ())),
+            last.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
+    hosts = (
+        select(Instance.version_id, func.count().label("hosts"))
+        .where(Instance.service_id == service_id)
+        .group_by(Instance.version_id)
+        .subquery()
+    )
+    return (
+        select(
+            Version.id,
+            Version.service_id,
+            Service.name,
+            Service.language,
+            Version.label,
+            Version.ref,
+            Version.description,
+            Version.status,
+            Version.artifact_url,
+            Version.artifact_sha256,
+            Version.created,
+            Version.created_by,
+            Version.rev,
+            func.coalesce(hosts.c.hosts, 0),
+        )
+        .join(Service, Service.id == Version.service_id)
+        .outerjoin(hosts, hosts.c.version_id == Version.id)
+        .where(Version.service_id == service_id)
+    )
+
+
+def versions(service_id: int, part: Slice) -> Page[VersionRow]:
+    """The versions of a service, newest first. Raises NotFound."""
+    _must_exist(service_id)
+    query = _versions(service_id).order_by(Version.id.desc())
+    rows = db.session.execute(sliced(query, part))
+    return Page(tuple(VersionRow(*row) for row in rows), count_of(query), part)
+
+
+def versions_since(service_id: int, since: int) -> list[VersionRow]:
+    """The versions of a service that changed after revision ``since``."""
+    query = _versions(service_id).where(Version.rev > since).order_by(Version.id.desc())
+    return [VersionRow(*row) for row in db.session.execute(query)]
+
+
+def version(service_id: int, version_id: int) -> VersionRow:
+    """One version of this very service. Raises NotFound."""
+    _must_exist(service_id)
+    row = db.session.execute(_versions(service_id).where(Version.id == version_id)).one_or_none()
+    if row is None:
+        raise no_such("version", version_id)
+    return VersionRow(*row)
+
+
+def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
+    """Every successfully built version of the service, newest first, each with ``enable`` (S7, S8). Raises NotFound."""
+    version(service_id, version_id)
+    query = (
+        select(Version.id, Version.label, Version.description)
+        .where(Version.service_id == service_id, Version.status == BuildStatus.SUCCESS)
+        .order_by(Version.id.desc())
+    )
+    return [
+        Target(target_id, label, description, is_ahead(action, version_id, target_id))
+        for target_id, label, description in db.session.execute(query)
+    ]
+
+
+def _must_exist(service_id: int) -> None:
+    if db.session.execute(select(Service.id).where(Service.id == service_id)).first() is None:
+        raise no_such("service", service_id)

@@ -1,0 +1,216 @@
+"""What pages and the API show of hosts and instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import aliased
+
+from deployer.domain.errors import no_such
+from deployer.domain.plan import Holder
+from deployer.domain.status import Evidence, InstanceStatus, Reach
+from deployer.extensions import db
+from deployer.models import Host, Instance, Rollout, Service, Step, Version
+from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """What runs on one host, who holds it, and how we know (S14). ``error`` is why its last rollout failed there."""
+
+    id: int
+    service_id: int
+    service: str
+    language: str
+    version_id: int
+    version: str
+    host_id: int
+    hostname: str
+    address: str
+    port: int
+    tag: str
+    weight: int
+    description: str
+    status: InstanceStatus
+    is_maintain: bool
+    evidence: Evidence
+    rev: int
+    updated: datetime
+    updated_by: str
+    holder: Holder | None
+    error: str
+    error_rollout_id: int | None
+
+    @property
+    def locked(self) -> bool:
+        """Derived from the claim, stored nowhere."""
+        return self.holder is not None
+
+
+@dataclass(frozen=True)
+class HostRow:
+    """A machine and how many instances are on it."""
+
+    id: int
+    hostname: str
+    address: str
+    reach: Reach
+    directory: str
+    description: str
+    created: datetime
+    updated: datetime
+    updated_by: str
+    instances: int
+
+
+@dataclass(frozen=True)
+class InstanceFilter:
+    """Which instances of a service are wanted; None and "" mean any."""
+
+    version_id: int | None = None
+    locked: bool | None = None
+    search: str = ""
+    since: int | None = None  # changed after this revision
+
+
+def instance(instance_id: int) -> InstanceRow:
+    """One instance. Raises NotFound."""
+    found = db.session.get(Instance, instance_id)
+    if found is None:
+        raise no_such("instance", instance_id)
+    row = db.session.execute(_instances(found.service_id, InstanceFilter()).where(Instance.id == instance_id))
+    return _row(*row.one())
+
+
+def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ...]]:
+    target = aliased(Version)
+    last = (
+        select(Step.instance_id, func.max(Step.id).label("step_id"))
+        .join(Instance, Instance.id == Step.instance_id)
+        .where(Instance.service_id == service_id)
+        .group_by(Step.instance_id)
+        .subquery()
+    )
+    query = (
+        select(
+            Instance,
+            Service.name,
+            Service.language,
+            Version.label,
+            Host.hostname,
+            Host.address,
+            Rollout.id,
+            Rollout.created_by,
+            Rollout.action,
+            target.label,
+            Rollout.created,
+            Step.error,
+            Step.rollout_id,
+        )
+        .join(Service, Service.id == Instance.service_id)
+        .join(Version, Version.id == Instance.version_id)
+        .join(Host, Host.id == Instance.host_id)
+        .outerjoin(Rollout, Rollout.id == Instance.rollout_id)
+        .outerjoin(target, target.id == Rollout.to_version_id)
+        .outerjoin(last, last.c.instance_id == Instance.id)
+        .outerjoin(Step, Step.id == last.c.step_id)
+        .where(Instance.service_id == service_id)
+        .order_by(Host.hostname, Instance.id)
+    )
+    if wanted.version_id is not None:
+        query = query.where(Instance.version_id == wanted.version_id)
+    if wanted.locked is not None:
+        query = query.where(Instance.rollout_id.is_not(None) if wanted.locked else Instance.rollout_id.is_(None))
+    if wanted.since is not None:
+        query = query.where(Instance.rev > wanted.since)
+    if wanted.search:
+        pattern = contains(wanted.search)
+        query = query.where(
+            or_(
+                *(
+                    column.ilike(pattern, escape="\\")
+                    for column in (Host.hostname, Host.address, Version.label, Instance.tag)
+                )
+            )
+        )
+    return query
+
+
+def _row(
+    one: Instance, service: str, language: str, version: str, hostname: str, address: str, *rest: Any
+) -> InstanceRow:
+    rollout_id, *holder, error, error_rollout_id = rest
+    failed = bool(error) and one.status is not InstanceStatus.RUNNING and rollout_id is None
+    return InstanceRow(
+        id=one.id,
+        service_id=one.service_id,
+        service=service,
+        language=language,
+        version_id=one.version_id,
+        version=version,
+        host_id=one.host_id,
+        hostname=hostname,
+        address=address,
+        port=one.port,
+        tag=one.tag,
+        weight=one.weight,
+        description=one.description,
+        status=one.status,
+        is_maintain=one.is_maintain,
+        evidence=one.evidence,
+        rev=one.rev,
+        updated=one.updated,
+        updated_by=one.updated_by,
+        holder=Holder(rollout_id, *holder) if rollout_id is not None else None,
+        error=error if failed else "",
+        error_rollout_id=error_rollout_id if failed else None,
+    )
+
+
+def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[InstanceRow]:
+    """Instances of a service by hostname. Raises NotFound for an unknown service."""
+    if db.session.get(Service, service_id) is None:
+        raise no_such("service", service_id)
+    query = _instances(service_id, wanted)
+    rows = db.session.execute(sliced(query, part))
+    return Page(tuple(_row(*row) for row in rows), count_of(query), part)
+
+
+def _hosts() -> Select[*tuple[Any, ...]]:
+    tally = select(Instance.host_id, func.count().label("instances")).group_by(Instance.host_id).subquery()
+    return (
+        select(
+            Host.id,
+            Host.hostname,
+            Host.address,
+            Host.reach,
+            Host.directory,
+            Host.description,
+            Host.created,
+            Host.updated,
+            Host.updated_by,
+            func.coalesce(tally.c.instances, 0),
+        )
+        .outerjoin(tally, tally.c.host_id == Host.id)
+        .order_by(Host.hostname)
+    )
+
+
+def hosts(part: Slice, search: str = "") -> Page[HostRow]:
+    """Hosts by name, those whose name contains ``search``."""
+    query = _hosts()
+    if search:
+        query = query.where(Host.hostname.ilike(contains(search), escape="\\"))
+    rows = db.session.execute(sliced(query, part))
+    return Page(tuple(HostRow(*row) for row in rows), count_of(query), part)
+
+
+def host(host_id: int) -> HostRow:
+    """One host. Raises NotFound."""
+    row = db.session.execute(_hosts().where(Host.id == host_id)).one_or_none()
+    if row is None:
+        raise no_such("host", host_id)
+    return HostRow(*row)

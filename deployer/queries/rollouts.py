@@ -1,0 +1,234 @@
+"""What pages and the API show of rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import aliased
+
+from deployer.domain.errors import no_such
+from deployer.domain.status import Action, RolloutState, StepState
+from deployer.extensions import db
+from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version
+from deployer.queries.paging import Page, Slice, count_of, sliced
+
+LOG_LINES = 200  # of one step, the newest
+
+
+@dataclass(frozen=True)
+class RolloutRow:
+    """A rollout in one line: who, what, from → to, where, how it went. Counts are numbers of hosts."""
+
+    id: int
+    service_id: int
+    service: str
+    action: Action
+    from_label: str
+    to_label: str
+    state: RolloutState
+    reason: str
+    created: datetime
+    created_by: str
+    finished: datetime | None
+    rev: int
+    hosts: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+    @property
+    def done(self) -> int:
+        """Hosts for which nothing more will happen."""
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether a cancel would be accepted now."""
+        return self.state in (RolloutState.QUEUED, RolloutState.RUNNING)
+
+    @property
+    def moving(self) -> bool:
+        """Whether more can happen."""
+        return not self.state.is_final
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One host's part of a rollout; ``lines`` are the newest log lines of its last attempt."""
+
+    id: int
+    rollout_id: int
+    instance_id: int
+    host_id: int
+    hostname: str
+    state: StepState
+    wave: int
+    attempt: int
+    phase: str
+    error: str
+    from_label: str
+    to_label: str
+    running_label: str | None
+    started: datetime | None
+    finished: datetime | None
+    rev: int
+    lines: tuple[str, ...] = ()
+
+
+def _rows() -> Select[*tuple[Any, ...]]:
+    source, target = aliased(Version), aliased(Version)
+    tally = (
+        select(
+            Step.rollout_id.label("rollout_id"),
+            func.count().label("hosts"),
+            *(
+                func.sum(case((Step.state == state, 1), else_=0)).label(state.value)
+                for state in (StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED, StepState.CANCELLED)
+            ),
+        )
+        .group_by(Step.rollout_id)
+        .subquery()
+    )
+    return (
+        select(
+            Rollout.id,
+            Rollout.service_id,
+            Service.name,
+            Rollout.action,
+            source.label,
+            target.label,
+            Rollout.state,
+            Rollout.reason,
+            Rollout.created,
+            Rollout.created_by,
+            Rollout.finished,
+            Rollout.rev,
+            tally.c.hosts,
+            tally.c.running,
+            tally.c.succeeded,
+            tally.c.failed,
+            tally.c.cancelled,
+        )
+        .join(Service, Service.id == Rollout.service_id)
+        .join(source, source.id == Rollout.from_version_id)
+        .join(target, target.id == Rollout.to_version_id)
+        .join(tally, tally.c.rollout_id == Rollout.id)
+    )
+
+
+def rollouts(part: Slice, service_id: int | None = None) -> Page[RolloutRow]:
+    """Rollouts, newest first, of all services or one."""
+    ids = select(Rollout.id)
+    query = _rows().order_by(Rollout.id.desc())
+    if service_id is not None:
+        ids = ids.where(Rollout.service_id == service_id)
+        query = query.where(Rollout.service_id == service_id)
+    rows = db.session.execute(sliced(query, part))
+    return Page(tuple(RolloutRow(*row) for row in rows), count_of(ids), part)
+
+
+def rollout(rollout_id: int) -> RolloutRow:
+    """One rollout. Raises NotFound."""
+    row = db.session.execute(_rows().where(Rollout.id == rollout_id)).one_or_none()
+    if row is None:
+        raise no_such("rollout", rollout_id)
+    return RolloutRow(*row)
+
+
+def cursor(rollout_id: int) -> int:
+    """The revision of the rollout's service: all that an idle poll costs. Raises NotFound."""
+    query = select(Service.rev).join(Rollout, Rollout.service_id == Service.id).where(Rollout.id == rollout_id)
+    rev = db.session.execute(query).scalar_one_or_none()
+    if rev is None:
+        raise no_such("rollout", rollout_id)
+    return rev
+
+
+def latest(service_ids: Iterable[int]) -> dict[int, RolloutRow]:
+    """The newest rollout of each of the services that has one, by service id."""
+    newest = select(func.max(Rollout.id)).where(Rollout.service_id.in_(list(service_ids))).group_by(Rollout.service_id)
+    rows = db.session.execute(_rows().where(Rollout.id.in_(newest)))
+    return {row.service_id: row for row in (RolloutRow(*row) for row in rows)}
+
+
+def steps(
+    rollout_id: int, since: int | None = None, with_lines: bool = True, part: Slice | None = None
+) -> list[StepRow]:
+    """The steps of a rollout by hostname; with ``since`` only those that changed after that revision."""
+    query = _steps(rollout_id)
+    if since is not None:
+        query = query.where(Step.rev > since)
+    if part is not None:
+        query = sliced(query, part)
+    rows = [StepRow(*row) for row in db.session.execute(query)]
+    return _with_lines(rows) if with_lines else rows
+
+
+def step(rollout_id: int, step_id: int) -> StepRow:
+    """One step of this very rollout, with its lines. Raises NotFound."""
+    row = db.session.execute(_steps(rollout_id).where(Step.id == step_id)).one_or_none()
+    if row is None:
+        raise no_such("step", step_id)
+    return _with_lines([StepRow(*row)])[0]
+
+
+def telling_step(rollout_id: int) -> int | None:
+    """The step whose log says most: one that failed, else one that runs, else any."""
+    rank = case((Step.state == StepState.FAILED, 0), (Step.state == StepState.RUNNING, 1), else_=2)
+    query = select(Step.id).where(Step.rollout_id == rollout_id).order_by(rank, Step.id).limit(1)
+    return db.session.execute(query).scalar_one_or_none()
+
+
+def _steps(rollout_id: int) -> Select[Any]:
+    source, target, found = aliased(Version), aliased(Version), aliased(Version)
+    columns: list[Any] = [
+        Step.id,
+        Step.rollout_id,
+        Step.instance_id,
+        Instance.host_id,
+        Host.hostname,
+        Step.state,
+        Step.wave,
+        Step.attempt,
+        Step.phase,
+        Step.error,
+        source.label,
+        target.label,
+        found.label,
+        Step.started,
+        Step.finished,
+        Step.rev,
+    ]
+    return (
+        select(*columns)
+        .join(Instance, Instance.id == Step.instance_id)
+        .join(Host, Host.id == Instance.host_id)
+        .join(source, source.id == Step.from_version_id)
+        .join(target, target.id == Step.to_version_id)
+        .outerjoin(found, found.id == Step.running_version_id)
+        .where(Step.rollout_id == rollout_id)
+        .order_by(Host.hostname)
+    )
+
+
+def _with_lines(rows: list[StepRow]) -> list[StepRow]:
+    lines = _lines({row.id: row.attempt for row in rows})
+    return [replace(row, lines=tuple(lines.get(row.id, ())[-LOG_LINES:])) for row in rows]
+
+
+def _lines(attempts: dict[int, int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    query = (
+        select(StepLog.step_id, StepLog.attempt, StepLog.lines)
+        .where(StepLog.step_id.in_(attempts))
+        .order_by(StepLog.id)
+    )
+    for step_id, attempt, text in db.session.execute(query):
+        if attempt == attempts[step_id]:
+            found.setdefault(step_id, []).extend(text.split("\n"))
+    return found

@@ -1,0 +1,107 @@
+"""What every way of reaching a host can do, and how it fails."""
+
+from __future__ import annotations
+
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deployer.domain.errors import N_
+from deployer.domain.release import Command
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """How a command ended. Only status 0 is success; None means that it was stopped or its end was not seen."""
+
+    exit_status: int | None
+    timed_out: bool
+    output: str  # the last lines of everything it printed
+    stdout: tuple[str, ...]  # the last lines of its standard output
+    cut: bool = False  # whether lines were left out of what was said
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command did what it was asked."""
+        return self.exit_status == 0
+
+    @property
+    def failure(self) -> str:
+        """How it failed, in one sentence, with the last line it said."""
+        if self.timed_out:
+            return "the command took too long and was stopped"
+        if self.exit_status is None:
+            return "the end of the command was not seen"
+        last = next((line for line in reversed(self.output.splitlines()) if line.strip()), "")
+        return f"the command ended with status {self.exit_status}" + (f": {last.strip()[:300]}" if last else "")
+
+
+class Runner(Protocol):
+    """One host, reached. Every method ends within its deadline; output is streamed as lines that are safe to keep."""
+
+    async def run(self, command: Command, say: Say) -> CommandResult:
+        """Run ``command`` and wait for its end; at its deadline, and on cancellation, end its whole process group."""
+        ...
+
+    async def put(self, source: Path, destination: str, deadline: float) -> None:
+        """Copy the local file ``source`` to the path ``destination`` on the host."""
+        ...
+
+    async def connect(self, port: int) -> tuple[StreamReader, StreamWriter]:
+        """A connection to ``port`` on the host. The caller sets the deadline and closes the writer."""
+        ...
+
+
+class RunnerError(Exception):
+    """Something between us and the end of a command went wrong; ``cause`` says what, ``remedy`` what to do."""
+
+    kind = "failed"
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(f"{cause} {remedy}".strip())
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ProgramMissing(RunnerError):
+    """The program of a command is not on the host."""
+
+    kind = N_("program not found")
+
+
+class DirectoryMissing(RunnerError):
+    """The directory a command should run in is not on the host."""
+
+    kind = N_("directory not found")
+
+
+class TimedOut(RunnerError):
+    """A deadline passed. ``phase`` says what we were waiting for."""
+
+    kind = N_("timed out")
+
+    def __init__(self, phase: str, seconds: float) -> None:
+        super().__init__(f"{phase} took longer than {seconds:g} s.")
+        self.phase = phase
+
+
+class Unreachable(RunnerError):
+    """The host, or a port on it, does not take connections."""
+
+    kind = N_("unreachable")
+
+
+class BadAnswer(RunnerError):
+    """Something answered that does not speak the expected protocol."""
+
+    kind = N_("bad answer")
+
+
+class TransferFailed(RunnerError):
+    """A file did not arrive."""
+
+    kind = N_("transfer failed")

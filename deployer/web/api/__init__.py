@@ -1,0 +1,32 @@
+"""The JSON API (SEED, "JSON API"): bearer tokens only, one envelope, the same forms and operations as the pages."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, abort, g, request
+
+from deployer.domain.access import Verb
+from deployer.extensions import csrf
+from deployer.operations import people
+from deployer.web.api import catalog, fleet, rollouts
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def init_app(app: Flask) -> None:
+    """Mount the API. A session cookie counts for nothing here, so a forged form on another site reaches nothing."""
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    blueprint.before_request(_identify)
+    for part in (catalog.routes, fleet.routes, rollouts.routes):
+        part(blueprint)
+    csrf.exempt(blueprint)
+    app.register_blueprint(blueprint)
+
+
+def _identify() -> None:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    actor = people.by_token(secret.strip()) if scheme.lower() == "bearer" and secret else None
+    if actor is None:
+        abort(401)
+    g.actor = actor
+    if request.method in SAFE:
+        actor.require(Verb.VIEW)

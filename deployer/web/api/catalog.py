@@ -1,0 +1,105 @@
+"""Services and versions over JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.domain.recipe import dump_recipe
+from deployer.operations import catalog as operations
+from deployer.queries import catalog
+from deployer.web.api.envelope import answer, listed, only, read_slice, when
+from deployer.web.auth import actor
+from deployer.web.forms.catalog import BuildForm, ServiceForm, VersionForm
+from deployer.web.uploads import stored_artifact
+from deployer.web.values import read_values
+
+
+def routes(api: Blueprint) -> None:
+    """Add the calls to the blueprint."""
+    api.get("/services")(_services)
+    api.post("/services")(_add_service)
+    api.get("/services/<id:service_id>")(_service)
+    api.get("/services/<id:service_id>/versions")(_versions)
+    api.post("/services/<id:service_id>/versions")(_add_version)
+    api.get("/services/<id:service_id>/versions/<id:version_id>")(_version)
+    api.post("/services/<id:service_id>/versions/<id:version_id>/build")(_record_build)
+
+
+def service_json(row: catalog.ServiceRow) -> dict[str, Any]:
+    """A service on the wire."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "language": row.language,
+        "description": row.description,
+        "build_orig": row.build_orig,
+        "build_url": row.build_url,
+        "instances": row.instances,
+        "updated_by": row.updated_by,
+        "updated": when(row.updated),
+    }
+
+
+def version_json(row: catalog.VersionRow) -> dict[str, Any]:
+    """A version on the wire."""
+    return {
+        "id": row.id,
+        "name": row.service,
+        "language": row.language,
+        "description": row.description,
+        "version": row.label,
+        "ref": row.ref,
+        "status": row.status.value,
+        "status_str": row.status.name.lower(),
+        "created_by": row.created_by,
+        "created": when(row.created),
+    }
+
+
+def _services() -> Response:
+    only(("page", "limit"))
+    return listed(catalog.services(read_slice()), service_json)
+
+
+def _service(service_id: int) -> Response:
+    row = catalog.service(service_id)
+    return answer(service_json(row) | {"recipe": dump_recipe(row.recipe)})
+
+
+def _add_service() -> Response:
+    actor().require(Verb.MANAGE)
+    form = ServiceForm.read(read_values(ServiceForm.field_names()))
+    service_id = operations.add_service(form.new(), actor())
+    return answer(service_json(catalog.service(service_id)), status=201)
+
+
+def _versions(service_id: int) -> Response:
+    only(("page", "limit"))
+    return listed(catalog.versions(service_id, read_slice()), version_json)
+
+
+def _version(service_id: int, version_id: int) -> Response:
+    row = catalog.version(service_id, version_id)
+    return answer(version_json(row) | {"artifact_url": row.artifact_url, "sha256": row.artifact_sha256})
+
+
+def _add_version(service_id: int) -> Response:
+    actor().require(Verb.RECORD_BUILD)
+    catalog.service(service_id)
+    uploaded = stored_artifact()
+    form = VersionForm.read(read_values(VersionForm.field_names()), uploaded)
+    version_id = operations.add_version(service_id, form.new(), actor())
+    return answer(version_json(catalog.version(service_id, version_id)), status=201)
+
+
+def _record_build(service_id: int, version_id: int) -> Response:
+    actor().require(Verb.RECORD_BUILD)
+    catalog.version(service_id, version_id)
+    uploaded = stored_artifact()
+    form = BuildForm.read(read_values(BuildForm.field_names()), uploaded)
+    operations.record_build(service_id, version_id, form.build(), actor())
+    return answer(version_json(catalog.version(service_id, version_id)))

@@ -1,0 +1,93 @@
+"""Hosts and instances over JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.domain.status import Evidence
+from deployer.operations import fleet as operations
+from deployer.queries import catalog, fleet
+from deployer.web.api.envelope import answer, listed, only, read_flag, read_id, read_slice, when
+from deployer.web.auth import actor
+from deployer.web.forms.fleet import HostForm, InstanceForm
+from deployer.web.values import read_values
+
+
+def routes(api: Blueprint) -> None:
+    """Add the calls to the blueprint."""
+    api.get("/hosts")(_hosts)
+    api.post("/hosts")(_add_host)
+    api.get("/services/<id:service_id>/instances")(_instances)
+    api.post("/services/<id:service_id>/instances")(_record_instance)
+
+
+def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
+    """An instance on the wire; ``unverified`` is true when nothing usable answered the last time we asked."""
+    return {
+        "id": row.id,
+        "name": row.service,
+        "language": row.language,
+        "version": row.version,
+        "version_id": row.version_id,
+        "host": f"{row.hostname}:{row.address}",
+        "host_id": row.host_id,
+        "port": row.port,
+        "tag": row.tag,
+        "weight": row.weight,
+        "description": row.description,
+        "status": row.status.value,
+        "status_str": row.status.name.lower(),
+        "locked": row.locked,
+        "locked_by": row.holder.by if row.holder else None,
+        "is_maintain": row.is_maintain,
+        "updated_by": row.updated_by,
+        "updated": when(row.updated),
+        "unverified": row.evidence is Evidence.UNVERIFIED,
+    }
+
+
+def host_json(row: fleet.HostRow) -> dict[str, Any]:
+    """A host on the wire."""
+    return {
+        "id": row.id,
+        "hostname": row.hostname,
+        "address": row.address,
+        "reach": row.reach.value,
+        "directory": row.directory,
+        "description": row.description,
+        "instances": row.instances,
+        "updated_by": row.updated_by,
+        "updated": when(row.updated),
+    }
+
+
+def _hosts() -> Response:
+    only(("page", "limit"))
+    return listed(fleet.hosts(read_slice()), host_json)
+
+
+def _add_host() -> Response:
+    actor().require(Verb.MANAGE)
+    form = HostForm.read(read_values(HostForm.field_names()))
+    host_id = operations.add_host(form.new(), actor())
+    return answer(host_json(fleet.host(host_id)), status=201)
+
+
+def _instances(service_id: int) -> Response:
+    only(("page", "limit", "version_id", "locked"))
+    wanted = fleet.InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"))
+    if wanted.version_id is not None:
+        catalog.version(service_id, wanted.version_id)  # another service's version is not an empty list, it is an error
+    return listed(fleet.instances(service_id, wanted, read_slice()), instance_json)
+
+
+def _record_instance(service_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    catalog.service(service_id)
+    form = InstanceForm.read(read_values(InstanceForm.field_names()))
+    instance_id = operations.record_instance(service_id, form.new(), actor())
+    return answer(instance_json(fleet.instance(instance_id)), status=201)

@@ -1,0 +1,88 @@
+"""Who is asking: a session for pages, a bearer token for the API. Never one in the other's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, g, redirect, request, url_for
+from flask_login import UserMixin, current_user
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Actor, Verb
+from deployer.extensions import login
+from deployer.operations import people
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Person(UserMixin):  # type: ignore[misc]
+    """A signed-in person, as Flask-Login wants one."""
+
+    def __init__(self, signed_in: people.SignedIn) -> None:
+        self.actor = signed_in.actor
+        self._session_key = signed_in.session_key
+
+    def get_id(self) -> str:
+        """What the session cookie carries: not the id, so that it can be revoked."""
+        return self._session_key
+
+
+def init_app(app: Flask) -> None:
+    """Teach Flask-Login our people, and templates the word ``may``."""
+    login.session_protection = None  # bound to the address and browser otherwise; people on call change networks
+    login.user_loader(_load)
+    login.unauthorized_handler(_ask_to_sign_in)
+    app.context_processor(lambda: {"may": may})
+
+
+def _load(session_key: str) -> Person | None:
+    signed_in = people.by_session_key(session_key)
+    return Person(signed_in) if signed_in else None
+
+
+def _ask_to_sign_in() -> Response:
+    if request.method != "GET" or request.headers.get("HX-Request"):
+        # A redirect would swap the sign-in page into a dialog or a row, or lose what was typed.
+        abort(401)
+    return redirect(url_for("people.sign_in", next=request.full_path.rstrip("?")))
+
+
+def actor() -> Actor:
+    """Who is asking, signed in or through a token. Only behind :func:`needs` or the API's own gate."""
+    return g.actor if "actor" in g else current_user.actor  # type: ignore[no-any-return]
+
+
+def may(verb: str) -> bool:
+    """For templates: whether the reader may do ``verb``."""
+    return bool(current_user.is_authenticated) and current_user.actor.may(Verb(verb))
+
+
+def needs(verb: Verb) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A page only for signed-in people who may do ``verb``. Raises Forbidden for the others."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+            if not current_user.is_authenticated:
+                return login.unauthorized()
+            current_user.actor.require(verb)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path of ours, else the first page. ``//evil`` and ``/\\evil`` are not ours."""
+    home = url_for("services.index")
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return home
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or any(ord(letter) < 32 or letter == "\\" for letter in target):
+        return home
+    return target

@@ -1,0 +1,76 @@
+"""What the upgrade / revert dialog offers: current version, target versions, hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from deployer.domain.errors import N_, Conflict
+from deployer.domain.hosts import MAX_HOSTS
+from deployer.domain.ids import parse_id
+from deployer.domain.status import Action
+from deployer.queries import catalog, fleet
+from deployer.queries.fleet import InstanceFilter
+from deployer.queries.paging import MAX_LIMIT, Slice
+from deployer.web.asked import asked_search
+
+LISTED = 500  # hosts in the checklist; the filter, or the box for all of them, reaches the others
+
+
+def likely_source(service_id: int, action: Action) -> int:
+    """The version that most hosts run and that can go in this direction, else simply what most hosts run."""
+    running = sorted(catalog.service(service_id).running, key=lambda version: -version.hosts)
+    if not running:
+        raise Conflict(N_("No host runs this service yet."), N_("Record an instance first."))
+    for version in running:
+        if any(target.enable for target in catalog.targets(service_id, version.id, action)):
+            return version.id
+    return running[0].id
+
+
+def choice(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
+    """Everything the dialog shows. ``typed`` is what was posted, empty when it opens."""
+    offered = targets(service_id, version_id, action, typed.get("dest_version", ""))
+    return offered | hosts(service_id, version_id, action, typed) | {"service": catalog.service(service_id)}
+
+
+def targets(service_id: int, version_id: int, action: Action, typed: str) -> dict[str, Any]:
+    """The target versions, and which of them is chosen: the one typed, else the newest that may be."""
+    options = catalog.targets(service_id, version_id, action)
+    chosen = parse_id(typed) or next((target.id for target in options if target.enable), None)
+    return {
+        "version": catalog.version(service_id, version_id),
+        "action": action,
+        "targets": options,
+        "chosen": next((target for target in options if target.id == chosen and target.enable), None),
+    }
+
+
+def hosts(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
+    """The hosts on the current version that match the filter, and what of ``typed`` stays ticked.
+
+    Ticks that the filter hides travel along; a host that is locked meanwhile loses its tick and is in ``lost``.
+    """
+    search, only_free = asked_search(), request.values.get("locked") == "0"
+    wanted = InstanceFilter(version_id=version_id, locked=False if only_free else None, search=search)
+    listed = fleet.instances(service_id, wanted, Slice(limit=LISTED))
+    locked = fleet.instances(service_id, InstanceFilter(version_id=version_id, locked=True), Slice(limit=MAX_LIMIT))
+    version = catalog.version(service_id, version_id)
+    ids = (parse_id(text) for text in typed.getlist("host_id")[:MAX_HOSTS])
+    ticked = {host_id for host_id in ids if host_id is not None}
+    held = {row.host_id for row in locked.rows}
+    shown = {row.host_id for row in listed.rows}
+    return {
+        "version": version,
+        "action": action,
+        "listed": listed,
+        "free": version.hosts - locked.count,
+        "ticked": ticked - held,
+        "unseen": sorted(ticked - held - shown),
+        "lost": ticked & held,
+        "everyone": typed.get("host") == "all",
+        "search": search,
+        "only_free": only_free,
+    }

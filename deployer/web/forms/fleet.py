@@ -1,0 +1,96 @@
+"""Add a host, record an instance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from wtforms.widgets import TextArea
+
+from deployer.domain.errors import N_, Invalid
+from deployer.domain.ids import parse_id
+from deployer.domain.names import parse_address, parse_directory, parse_hostname, parse_name, parse_port, parse_text
+from deployer.domain.status import Reach
+from deployer.operations.fleet import NewHost, NewInstance
+from deployer.web.forms.base import Parsed, StrictForm, by, one_of
+
+MAX_WEIGHT = 10_000
+_YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on": True}
+
+
+class HostForm(StrictForm):
+    """A machine."""
+
+    hostname = Parsed("Name", by(parse_hostname, "hostname"))
+    address = Parsed("Address", by(parse_address, "address"))
+    reach = Parsed(
+        "Reached by",
+        one_of(
+            "reach",
+            {reach.value: reach for reach in Reach},
+            N_("This is not a way to reach a host."),
+            N_("Send one of: %(choices)s."),
+        ),
+        empty=Reach.LOCAL,
+    )
+    directory = Parsed("Directory of its services", by(parse_directory, "directory"))
+    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
+
+    def new(self) -> NewHost:
+        """The host to add; call it on a form that :meth:`read` returned."""
+        return NewHost(
+            hostname=self.hostname.value,
+            address=self.address.value,
+            directory=self.directory.value,
+            reach=self.reach.value,
+            description=self.description.value,
+        )
+
+
+def _id(field: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = parse_id(text)
+        if value is None:
+            raise Invalid(N_("This is not an id."), N_("Choose one from the list, or send its whole number."), field)
+        return value
+
+    return parse
+
+
+def _weight(text: str) -> int:
+    if re.fullmatch(r"0|[1-9][0-9]{0,4}", text, re.ASCII) and int(text) <= MAX_WEIGHT:
+        return int(text)
+    raise Invalid(
+        N_("This is not a weight."),
+        N_("Send a whole number from 0 to %(most)s."),
+        "weight",
+        {"most": MAX_WEIGHT},
+    )
+
+
+class InstanceForm(StrictForm):
+    """A service that runs on a host already."""
+
+    host_id = Parsed("Host", _id("host_id"))
+    version_id = Parsed("Version that runs there", _id("version_id"))
+    port = Parsed("Port", by(parse_port, "port"))
+    tag = Parsed("Tag", by(parse_name, "tag"), empty="")
+    weight = Parsed("Weight", _weight, empty=0)
+    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
+    is_maintain = Parsed(
+        "In maintenance",
+        one_of("is_maintain", _YES_NO, N_("This is neither yes nor no."), N_("Send true or false.")),
+        empty=False,
+    )
+
+    def new(self) -> NewInstance:
+        """The instance to record; call it on a form that :meth:`read` returned."""
+        return NewInstance(
+            host_id=self.host_id.value,
+            version_id=self.version_id.value,
+            port=self.port.value,
+            tag=self.tag.value,
+            weight=self.weight.value,
+            description=self.description.value,
+            is_maintain=self.is_maintain.value,
+        )

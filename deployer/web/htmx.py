@@ -1,0 +1,53 @@
+"""How pages answer HTMX: what a post tells the page, how soon the poller comes back, a refused form again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from deployer.domain.errors import Conflict, Forbidden, NotFound, Refused
+from deployer.web.forms.base import RefusedInput, StrictForm
+from deployer.web.words import summary, whole
+
+FAST = "700ms"  # while something in view moves
+SLOW = "3s"
+
+
+def interval(moving: bool) -> str:
+    """How soon the poller asks again."""
+    return FAST if moving else SLOW
+
+
+def closed_dialog(otherwise: str) -> AnyResponse:
+    """A post that succeeded: with HTMX the dialog closes and the poller fires; else the browser goes to ``otherwise``.
+
+    The only place where the kind of client decides, because the two need different answers to the same post.
+    """
+    if "HX-Request" not in request.headers:
+        return redirect(otherwise, 303)
+    # In this order: the form is still on the page when the first one bubbles up from it.
+    events = {"rolloutStarted": {}, "closeDialog": {"otherwise": otherwise}}
+    return Response(status=204, headers={"HX-Trigger": json.dumps(events)})
+
+
+def show_again(template: str, form: StrictForm, problem: Refused | RefusedInput, **context: Any) -> tuple[str, int]:
+    """The page with the form as it was typed, each refusal beneath its field: 409 when the world is at fault, else 422.
+
+    A refusal that no change of the form can mend is raised again.
+    """
+    if isinstance(problem, Refused):
+        if isinstance(problem, Forbidden) or (isinstance(problem, NotFound) and not problem.field):
+            raise problem
+        refusals = {problem.field: problem}
+    else:
+        refusals = dict(problem.refusals)
+    for name, refused in refusals.items():
+        if name in form:
+            form[name].errors = [whole(refused)]
+    status = 409 if any(isinstance(refused, Conflict) for refused in refusals.values()) else 422
+    # What to do about it stands beneath the field; on top only what is wrong, unless no field shows it.
+    problems = [summary(refused) if name in form else whole(refused) for name, refused in refusals.items()]
+    return render_template(template, form=form, problems=problems, **context), status

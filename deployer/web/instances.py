@@ -1,0 +1,53 @@
+"""Instances: record one that runs already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.domain.errors import Refused
+from deployer.operations import fleet as operations
+from deployer.queries import catalog, fleet
+from deployer.queries.paging import MAX_LIMIT, Slice
+from deployer.web.auth import actor, needs
+from deployer.web.forms.base import RefusedInput
+from deployer.web.forms.fleet import InstanceForm
+from deployer.web.htmx import show_again
+from deployer.web.values import read_values
+
+blueprint = Blueprint("instances", __name__, url_prefix="/services/<id:service_id>/instances")
+
+
+@blueprint.get("/new")
+@needs(Verb.MANAGE)
+def new(service_id: int) -> str:
+    """The form that records an instance."""
+    return render_template("instances/new.html", form=InstanceForm.of({}), problems=[], **_choices(service_id))
+
+
+@blueprint.post("")
+@needs(Verb.MANAGE)
+def record(service_id: int) -> Response | tuple[str, int]:
+    """Record an instance."""
+    choices = _choices(service_id)
+    form = InstanceForm.of(read_values(InstanceForm.field_names()))
+    try:
+        form.check()
+        operations.record_instance(service_id, form.new(), actor())
+    except (Refused, RefusedInput) as problem:
+        return show_again("instances/new.html", form, problem, **choices)
+    return redirect(url_for("services.show", service_id=service_id), 303)
+
+
+def _choices(service_id: int) -> dict[str, Any]:
+    everything = Slice(limit=MAX_LIMIT)
+    hosts = fleet.hosts(everything).rows
+    versions = catalog.versions(service_id, everything).rows
+    return {
+        "service": catalog.service(service_id),
+        "hosts": [(host.id, f"{host.hostname} ({host.address})") for host in hosts],
+        "versions": [(version.id, version.label) for version in versions],
+    }

@@ -1,0 +1,191 @@
+"""How values read on a page: words and shapes for states, relative times, what a holder is doing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from flask import Flask
+from flask_babel import get_locale, gettext
+from markupsafe import Markup
+
+from deployer.domain.errors import N_
+from deployer.domain.plan import Holder
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
+
+
+@dataclass(frozen=True)
+class Look:
+    """A state as a shape (the CSS class ``st-<shape>``, which also gives the colour) and a word."""
+
+    shape: str  # ok, bad, warn, busy, idle
+    word: str  # marked for translation
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A mark beside a version whose evidence is weak; both texts are marked for translation."""
+
+    tone: str  # a CSS class
+    word: str
+    explanation: str
+
+
+# One table per enum: members of different integer enums are equal to each other as keys.
+LOOKS: MappingProxyType[type[Enum], dict[Any, Look]] = MappingProxyType(
+    {
+        InstanceStatus: {
+            InstanceStatus.RUNNING: Look("ok", N_("Running")),
+            InstanceStatus.INSTALLING: Look("busy", N_("Installing")),
+            InstanceStatus.UPGRADING: Look("busy", N_("Upgrading")),
+            InstanceStatus.REVERTING: Look("busy", N_("Reverting")),
+            InstanceStatus.DELETING: Look("busy", N_("Deleting")),
+            InstanceStatus.INSTALL_FAILED: Look("bad", N_("Install failed")),
+            InstanceStatus.UPGRADE_FAILED: Look("bad", N_("Upgrade failed")),
+            InstanceStatus.REVERT_FAILED: Look("bad", N_("Revert failed")),
+            InstanceStatus.DELETE_FAILED: Look("bad", N_("Delete failed")),
+        },
+        BuildStatus: {
+            BuildStatus.PENDING: Look("idle", N_("Build pending")),
+            BuildStatus.BUILDING: Look("busy", N_("Building")),
+            BuildStatus.SUCCESS: Look("ok", N_("Built")),
+            BuildStatus.TIMEOUT: Look("warn", N_("Build timed out")),
+            BuildStatus.FAILED: Look("bad", N_("Build failed")),
+            BuildStatus.DUPLICATE: Look("warn", N_("Duplicate build")),
+        },
+        StepState: {
+            StepState.QUEUED: Look("idle", N_("Queued")),
+            StepState.RUNNING: Look("busy", N_("Running")),
+            StepState.SUCCEEDED: Look("ok", N_("Succeeded")),
+            StepState.FAILED: Look("bad", N_("Failed")),
+            StepState.CANCELLED: Look("idle", N_("Cancelled")),
+        },
+        RolloutState: {
+            RolloutState.QUEUED: Look("idle", N_("Waiting for a worker")),
+            RolloutState.RUNNING: Look("busy", N_("Running")),
+            RolloutState.CANCELLING: Look("warn", N_("Cancelling")),
+            RolloutState.SUCCEEDED: Look("ok", N_("Succeeded")),
+            RolloutState.FAILED: Look("bad", N_("Failed")),
+            RolloutState.CANCELLED: Look("idle", N_("Cancelled")),
+        },
+    }
+)
+# Why a version should not be taken at its word; what was confirmed needs no mark.
+DOUBTS = {
+    Evidence.RECORDED: Doubt(
+        "", N_("recorded"), N_("A person recorded this version; the host has not been asked yet.")
+    ),
+    Evidence.UNVERIFIED: Doubt(
+        "warn", N_("unverified"), N_("The last time the host was asked, nothing usable answered.")
+    ),
+}
+VERBS = {Action.UPGRADE: N_("Upgrade"), Action.REVERT: N_("Revert")}
+DOING = {
+    Action.UPGRADE: N_("%(by)s is upgrading this host to %(version)s"),
+    Action.REVERT: N_("%(by)s is reverting this host to %(version)s"),
+}
+
+
+AGO = '<time datetime="{}" title="{} UTC" data-ago>{}</time>'
+RUNNING = '<time datetime="{}" title="{} UTC" data-running>{}</time>'
+
+
+def init_app(app: Flask) -> None:
+    """Teach templates these words."""
+    app.jinja_env.filters.update(look=look, doubt=doubt, verb=verb, doing=doing, ago=ago, took=took, parts=parts)
+    app.context_processor(lambda: {"locale": get_locale(), "words": _words})
+
+
+def _(text: str, **facts: object) -> str:
+    return str(gettext(text, **facts))
+
+
+def look(state: Enum) -> Look:
+    """The shape and the translated word for any state."""
+    found = LOOKS[type(state)][state]
+    return Look(found.shape, _(found.word))
+
+
+def doubt(evidence: Evidence) -> Doubt | None:
+    """The mark of a version that has not been confirmed."""
+    found = DOUBTS.get(evidence)
+    return Doubt(found.tone, _(found.word), _(found.explanation)) if found else None
+
+
+def verb(action: Action) -> str:
+    """The action as a verb on a button."""
+    return _(VERBS[action])
+
+
+def doing(holder: Holder) -> str:
+    """Who does what to a locked host."""
+    return _(DOING[holder.action]) % {"by": holder.by, "version": holder.to_label}
+
+
+def ago(moment: datetime) -> Markup:
+    """How long ago, with the exact moment in the tooltip; live.js keeps it true."""
+    return _time(AGO, moment, _ago((datetime.now(UTC) - moment).total_seconds()))
+
+
+def took(start: datetime | None, end: datetime | None = None) -> Markup:
+    """How long something lasted, or has lasted until now; "–" when it has not started."""
+    if start is None:
+        return Markup("–")
+    if end is None:
+        return _time(RUNNING, start, lasted((datetime.now(UTC) - start).total_seconds()))
+    return Markup("<span>{}</span>").format(lasted((end - start).total_seconds()))
+
+
+def parts(text: str) -> list[str]:
+    """The non-empty lines of a text."""
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def lasted(seconds: float) -> str:
+    """A duration in its two largest units."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return _("%(n)s s", n=whole)
+    if whole < 3600:
+        return _("%(n)s min %(m)s s", n=whole // 60, m=whole % 60)
+    return _("%(n)s h %(m)s min", n=whole // 3600, m=whole % 3600 // 60)
+
+
+def _ago(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    if whole < 10:
+        return _("just now")
+    if whole < 60:
+        return _("%(n)s s ago", n=whole)
+    if whole < 3600:
+        return _("%(n)s min ago", n=whole // 60)
+    if whole < 86400:
+        return _("%(n)s h ago", n=whole // 3600)
+    return _("%(n)s d ago", n=whole // 86400)
+
+
+def _time(pattern: str, moment: datetime, text: str) -> Markup:
+    exact = moment.astimezone(UTC)
+    return Markup(pattern).format(exact.isoformat(timespec="seconds"), exact.strftime("%Y-%m-%d %H:%M:%S"), text)  # noqa: S704 (one of the two below)
+
+
+def _words() -> str:
+    """The same words for live.js, with slots of its own."""
+    n, m = "{n}", "{m}"
+    return json.dumps(
+        {
+            "now": _("just now"),
+            "s": _("%(n)s s ago", n=n),
+            "min": _("%(n)s min ago", n=n),
+            "h": _("%(n)s h ago", n=n),
+            "d": _("%(n)s d ago", n=n),
+            "for_s": _("%(n)s s", n=n),
+            "for_min": _("%(n)s min %(m)s s", n=n, m=m),
+            "for_h": _("%(n)s h %(m)s min", n=n, m=m),
+        },
+        ensure_ascii=False,
+    )

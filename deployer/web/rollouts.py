@@ -1,0 +1,144 @@
+"""Rollouts: the dialog that starts one (S5), the list, one of them live, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.domain.errors import Refused
+from deployer.domain.plan import parse_action
+from deployer.operations import rollouts as operations
+from deployer.queries import catalog, rollouts
+from deployer.queries.paging import Page
+from deployer.queries.rollouts import StepRow
+from deployer.web import choosing
+from deployer.web.api.envelope import read_id
+from deployer.web.asked import PER_PAGE, asked_since, asked_slice
+from deployer.web.auth import actor, needs
+from deployer.web.forms.base import RefusedInput
+from deployer.web.forms.rollout import RolloutForm, join_ticked
+from deployer.web.htmx import closed_dialog, interval, show_again
+from deployer.web.values import read_values
+
+BASE = "/services/<id:service_id>/versions/<id:version_id>/<action>"
+
+blueprint = Blueprint("rollouts", __name__)
+
+
+@blueprint.get("/services/<id:service_id>/rollout")
+@needs(Verb.ROLL_OUT)
+def choose(service_id: int) -> Response:
+    """Where the choices of current version and action lead: to the one address of that dialog."""
+    action = parse_action(request.args.get("action", ""))
+    version_id = read_id("version_id") or choosing.likely_source(service_id, action)
+    keep: dict[str, Any] = {name: request.args[name] for name in ("q", "locked") if request.args.get(name)}
+    address = url_for(".form", service_id=service_id, version_id=version_id, action=action.value, **keep)
+    return redirect(address, 303)
+
+
+@blueprint.get(BASE)
+@needs(Verb.ROLL_OUT)
+def form(service_id: int, version_id: int, action: str) -> str:
+    """The upgrade / revert dialog, as a page or inside the dialog."""
+    choice = choosing.choice(service_id, version_id, parse_action(action), MultiDict())
+    return render_template("rollouts/new.html", form=RolloutForm.of({}), problems=[], **choice)
+
+
+@blueprint.get(BASE + "/targets")
+@needs(Verb.ROLL_OUT)
+def targets(service_id: int, version_id: int, action: str) -> str:
+    """The dropdown of target versions alone (S8)."""
+    found = choosing.targets(service_id, version_id, parse_action(action), "")
+    return render_template("rollouts/_targets.html", form=RolloutForm.of({}), **found)
+
+
+@blueprint.post(BASE + "/hosts")
+@needs(Verb.ROLL_OUT)
+def hosts(service_id: int, version_id: int, action: str) -> str:
+    """The checklist of hosts alone, filtered, ticks kept (S9). A post: 400 ticks are too long for an address."""
+    found = choosing.hosts(service_id, version_id, parse_action(action), request.form)
+    return render_template("rollouts/_hosts.html", form=RolloutForm.of({}), **found)
+
+
+@blueprint.post(BASE)
+@needs(Verb.ROLL_OUT)
+def start(service_id: int, version_id: int, action: str) -> Response | tuple[str, int]:
+    """Start the rollout, or show the form again with why not."""
+    direction = parse_action(action)
+    catalog.version(service_id, version_id)
+    typed = read_values(RolloutForm.field_names(), listed=["host_id"])
+    filled = RolloutForm.of(join_ticked(typed))
+    try:
+        filled.check()
+        accepted = operations.start(filled.command(service_id, version_id, direction), actor())
+    except (Refused, RefusedInput) as problem:
+        choice = choosing.choice(service_id, version_id, direction, typed)
+        return show_again("rollouts/new.html", filled, problem, **choice)
+    return closed_dialog(url_for(".show", rollout_id=accepted.rollout_id))
+
+
+@blueprint.get("/rollouts")
+@needs(Verb.VIEW)
+def index() -> str:
+    """The rollouts, newest first."""
+    return render_template("rollouts/index.html", page=rollouts.rollouts(asked_slice(50)))
+
+
+@blueprint.get("/rollouts/<id:rollout_id>")
+@needs(Verb.VIEW)
+def show(rollout_id: int) -> str:
+    """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
+    return render_template(
+        "rollouts/show.html", **_cursor(rollout_id), steps=_steps(rollout_id), step=_telling(rollout_id)
+    )
+
+
+@blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
+@needs(Verb.VIEW)
+def step(rollout_id: int, step_id: int) -> str:
+    """The log of one step alone."""
+    return render_template("rollouts/_log.html", step=rollouts.step(rollout_id, step_id))
+
+
+@blueprint.get("/rollouts/<id:rollout_id>/changes")
+@needs(Verb.VIEW)
+def changes(rollout_id: int) -> str | tuple[str, int]:
+    """What changed after the revision ``since`` of its service."""
+    since = asked_since()
+    rev = rollouts.cursor(rollout_id)
+    if rev == since:
+        return "", 204
+    after = since if since < rev else -1  # a cursor ahead of ours is from before the database was restored
+    changed = [row for row in _steps(rollout_id) if row.rev > after]
+    shown = read_id("step")
+    step = rollouts.step(rollout_id, shown) if shown in {row.id for row in changed} else None
+    return render_template("rollouts/_changes.html", **_cursor(rollout_id), changed=changed, step=step)
+
+
+@blueprint.post("/rollouts/<id:rollout_id>/cancel")
+@needs(Verb.ROLL_OUT)
+def cancel(rollout_id: int) -> Response:
+    """Start no further step."""
+    operations.cancel(rollout_id, actor())
+    return redirect(url_for(".show", rollout_id=rollout_id), 303)
+
+
+def _cursor(rollout_id: int) -> dict[str, Any]:
+    rev = rollouts.cursor(rollout_id)  # read first: what is read after it can only be newer, and is then sent again
+    rollout = rollouts.rollout(rollout_id)
+    part = asked_slice(PER_PAGE)
+    return {"rollout": rollout, "rev": rev, "every": interval(rollout.moving), "page": Page((), rollout.hosts, part)}
+
+
+def _steps(rollout_id: int) -> list[StepRow]:
+    """The steps on the page's slice of the list, which is long for a rollout of thousands of hosts."""
+    return rollouts.steps(rollout_id, with_lines=False, part=asked_slice(PER_PAGE))
+
+
+def _telling(rollout_id: int) -> StepRow | None:
+    chosen = read_id("step") or rollouts.telling_step(rollout_id)
+    return rollouts.step(rollout_id, chosen) if chosen else None

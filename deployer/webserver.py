@@ -1,0 +1,21 @@
+"""How gunicorn serves the console, as its configuration file. Its command line may say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.lifetime import die_with_parent
+
+APPLICATION = "deployer.app:create_app()"
+
+worker_class = "gthread"
+workers = 2
+threads = 8
+keepalive = 30  # pages poll; a new connection for every poll would cost more than the answer
+graceful_timeout = 10
+control_socket_disable = True
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """A killed master takes its workers along, and with them the port."""
+    die_with_parent(worker.ppid)

@@ -1,0 +1,72 @@
+// What keeps a page true while it stands open: relative times, the connection's state, what went wrong.
+(() => {
+  const words = JSON.parse(document.body.dataset.words);
+  const say = (key, n, more) => words[key].replace("{n}", n).replace("{m}", more);
+
+  function ago(seconds) {
+    if (seconds < 10) return words.now;
+    if (seconds < 60) return say("s", Math.floor(seconds));
+    if (seconds < 3600) return say("min", Math.floor(seconds / 60));
+    if (seconds < 86400) return say("h", Math.floor(seconds / 3600));
+    return say("d", Math.floor(seconds / 86400));
+  }
+
+  function lasted(seconds) {
+    if (seconds < 60) return say("for_s", Math.floor(seconds));
+    if (seconds < 3600) return say("for_min", Math.floor(seconds / 60), Math.floor(seconds % 60));
+    return say("for_h", Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60));
+  }
+
+  function tick(selector, text) {
+    for (const time of document.querySelectorAll(selector)) {
+      const now = text(Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000));
+      if (time.textContent !== now) time.textContent = now;
+    }
+  }
+  setInterval(() => tick("time[data-running]", lasted), 1000);
+  setInterval(() => tick("time[data-ago]", ago), 10000);
+
+  const connection = document.getElementById("conn");
+  const signedOut = document.getElementById("signed-out");
+  const flash = document.getElementById("flash");
+  const isPoll = (event) => event.detail.ctx?.sourceElement?.id === "poller";
+
+  function connected(yes) {
+    if (!connection) return;
+    const text = yes ? connection.dataset.live : connection.dataset.lost;
+    connection.dataset.state = yes ? "live" : "lost";
+    if (connection.textContent !== text) connection.textContent = text;
+  }
+
+  function tell(text) {
+    flash.querySelector("span").textContent = text;
+    flash.hidden = false;
+    if (!flash.matches(":popover-open")) flash.showPopover(); // above an open dialog
+  }
+
+  // Nobody looks at a hidden tab; when somebody does again, catch up at once.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden && isPoll(event) && event.detail.ctx.sourceEvent.type === "every") event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => {
+    const poller = document.getElementById("poller");
+    if (!document.hidden && poller) htmx.trigger(poller, "every");
+  });
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const status = event.detail.ctx.response.status;
+    signedOut.hidden = status !== 401;
+    if (connection) connection.hidden = status === 401;
+    if (isPoll(event)) connected(status < 500);
+    if (status < 400 && flash.matches(":popover-open")) flash.hidePopover();
+  });
+  document.addEventListener("htmx:response:error", (event) => {
+    const status = event.detail.ctx.response.status;
+    if (isPoll(event) || status === 401 || status === 409 || status === 422) return;
+    tell(flash.dataset.refused.replace("{status}", status));
+  });
+  document.addEventListener("htmx:error", (event) => {
+    if (isPoll(event)) connected(false);
+    else tell(flash.dataset.unreachable);
+  });
+})();

@@ -1,0 +1,62 @@
+"""The hostile values of SEED, and some more of the same kind. What each is, is its key."""
+
+from __future__ import annotations
+
+_FORMS = {
+    "digits then letters": "1abc",
+    "letters then digits": "abc1",
+    "full-width digit": "１",
+    "arabic-indic digit": "٣",
+    "superscript": "²",
+    "underscore": "1_0",
+    "plus sign": "+1",
+    "minus sign": "-1",
+    "zero": "0",
+    "leading zero": "01",
+    "decimal point": "1.0",
+    "exponent": "1e1",
+    "hexadecimal": "0x1",
+    "octal": "0o1",
+    "leading space": " 1",
+    "trailing space": "1 ",
+    "trailing newline": "1\n",
+    "leading tab": "\t1",
+    "no-break space": "\u00a01",
+    "zero-width space": "1\u200b",
+    "right-to-left mark": "\u200f1",
+    "2^31": str(2**31),
+    "2^63": str(2**63),
+    "2^64 + 1": str(2**64 + 1),
+    "5,000 digits": "9" * 5000,
+    "NUL": "1\x00",
+    "only NUL": "\x00",
+    "lone surrogate": "\ud800",
+    "shell": "$(id)",
+    "markup": "<script>alert(1)</script>",
+    "format string": "%(x)s%s{0}",
+    "SQL": "1 OR 1=1",
+    "true": "true",
+    "null": "null",
+}
+
+MALFORMED_HOSTS = {
+    "empty": "",
+    "comma": ",",
+    "commas": ",,,",
+    "hole": "1,,2",
+    "trailing comma": "1,",
+    "leading comma": ",1",
+    "semicolon": "1;2",
+    "full-width comma": "1，2",
+    "all and one": "all,1",
+    "ALL": "ALL",
+    "All": "All",
+    "all with space": "all ",
+    "duplicates": "1,1,1",
+    "space in list": "1, 2",
+    "one over the limit": ",".join(str(n) for n in range(1, 10_002)),
+    "list in brackets": "[1]",
+    **_FORMS,
+}
+
+MALFORMED_VERSIONS = {"empty": "", "list": "1,2", "all": "all", "letters": "newest", **_FORMS}

@@ -1,0 +1,115 @@
+"""S12, S13: the job performs the locked transition for real, records what the probe said, and unlocks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from deployer.domain.hosts import HostChoice
+from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.extensions import db
+from deployer.jobs.drain import Drain
+from deployer.models import AuditEntry
+from deployer.operations import steps
+from deployer.operations.steps import Settlement
+from deployer.queries import rollouts
+from tests.jobs.conftest import Fleet
+
+
+def drain(app: Flask, rollout_id: int) -> None:
+    asyncio.run(Drain(app, rollout_id).run())
+    db.session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [pytest.param(Action.UPGRADE, "1.4.0", id="upgrade"), pytest.param(Action.REVERT, "1.0.0", id="revert")],
+)
+def test_a_rollout_replaces_the_running_services_and_records_what_they_answer(
+    sqlite_app: Flask, real_fleet: Fleet, action: Action, target: str
+) -> None:
+    assert real_fleet.answers() == ["1.1.0", "1.1.0"]
+    rollout_id = real_fleet.start(target, action)
+    drain(sqlite_app, rollout_id)
+    assert real_fleet.answers() == [target, target]
+    for instance in real_fleet.instances():
+        assert instance.version_id == real_fleet.versions[target]
+        assert (instance.rollout_id, instance.status) == (None, InstanceStatus.RUNNING)
+        assert instance.evidence is Evidence.CONFIRMED
+    row = rollouts.rollout(rollout_id)
+    assert (row.state, row.succeeded, row.failed) == (RolloutState.SUCCEEDED, 2, 0)
+    for step in rollouts.steps(rollout_id):
+        assert (step.state, step.attempt, step.running_label, step.error) == (StepState.SUCCEEDED, 1, target, "")
+        assert step.lines
+        assert step.finished
+
+
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [pytest.param("1.2.0", "/healthz", id="unhealthy"), pytest.param("1.3.0", "Restart failed", id="crash at start")],
+)
+def test_after_a_failed_upgrade_the_host_runs_what_is_recorded_and_the_reason_is_on_the_step(
+    sqlite_app: Flask, real_fleet: Fleet, target: str, word: str
+) -> None:
+    rollout_id = real_fleet.start(target, hosts=HostChoice(everyone=False, ids=(real_fleet.hosts[0],)))
+    drain(sqlite_app, rollout_id)
+    assert real_fleet.answers() == ["1.1.0", "1.1.0"]
+    failed, untouched = real_fleet.instances()
+    assert (failed.status, failed.rollout_id) == (InstanceStatus.UPGRADE_FAILED, None)
+    assert (failed.version_id, failed.evidence) == (real_fleet.versions["1.1.0"], Evidence.CONFIRMED)
+    assert untouched.status is InstanceStatus.RUNNING
+    (step,) = rollouts.steps(rollout_id)
+    assert (step.state, step.running_label) == (StepState.FAILED, "1.1.0")
+    assert word in step.error
+    assert "restored" in step.error
+    assert rollouts.rollout(rollout_id).state is RolloutState.FAILED
+
+
+def test_a_host_that_cannot_be_asked_is_unlocked_and_marked_unverified(sqlite_app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    (step, _other) = steps.take_steps(rollout_id, "worker", 2)
+    assert steps.settle_step(step, Settlement(ok=False, running=None, error="The host was gone."))
+    instance = real_fleet.instances()[0]
+    assert (instance.rollout_id, instance.status) == (None, InstanceStatus.UPGRADE_FAILED)
+    assert instance.evidence is Evidence.UNVERIFIED
+    assert instance.version_id == real_fleet.versions["1.1.0"]
+
+
+def test_a_late_worker_changes_nothing(sqlite_app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    late = steps.take_steps(rollout_id, "late", 2, lease_seconds=-1)
+    assert steps.has_expired()
+    now = steps.take_over("sweeper")
+    assert [step.attempt for step in now] == [2, 2]
+    before = [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()]
+    assert not steps.settle_step(late[0], Settlement(ok=True, running="1.4.0"))
+    assert not steps.say(late[0], ["I am still here"], None)
+    assert steps.keep_leases({step.step_id: step.attempt for step in late}) == set()
+    assert [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()] == before
+    assert steps.settle_step(now[0], Settlement(ok=False, running="1.1.0", error="lost"))
+
+
+def test_a_doorbell_that_rings_twice_does_the_work_once(sqlite_app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    drain(sqlite_app, rollout_id)
+    drain(sqlite_app, rollout_id)
+    drain(sqlite_app, 987_654)
+    settled = db.session.execute(select(AuditEntry).where(AuditEntry.verb == "settle")).scalars().all()
+    assert len(settled) == 2
+
+
+def test_a_cancelled_rollout_lets_running_steps_end_and_starts_no_other(sqlite_app: Flask, real_fleet: Fleet) -> None:
+    from deployer.operations.rollouts import cancel
+    from tests.world import ADMIN
+
+    rollout_id = real_fleet.start("1.4.0")
+    (taken,) = steps.take_steps(rollout_id, "worker", 1)
+    cancel(rollout_id, ADMIN)
+    assert steps.take_steps(rollout_id, "other", 5) == []
+    assert steps.settle_step(taken, Settlement(ok=True, running="1.4.0"))
+    row = rollouts.rollout(rollout_id)
+    assert (row.state, row.succeeded, row.cancelled) == (RolloutState.CANCELLED, 1, 1)
+    assert {one.rollout_id for one in real_fleet.instances()} == {None}

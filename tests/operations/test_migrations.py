@@ -1,0 +1,60 @@
+"""The schema comes from the migrations alone, up and down, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import flask_migrate
+import pytest
+from flask import Flask
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from deployer.domain.status import BuildStatus
+from deployer.extensions import db
+from deployer.models import Instance, Version
+from tests.world import World
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(app: Flask) -> None:
+    flask_migrate.check()
+
+
+def test_the_migrations_can_be_taken_back_and_made_again(app: Flask) -> None:
+    flask_migrate.downgrade(revision="base")
+    assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    flask_migrate.upgrade()
+    assert set(inspect(db.engine).get_table_names()) == {*db.metadata.tables, "alembic_version"}
+
+
+def test_a_host_has_at_most_one_instance_of_a_service(app: Flask, world: World) -> None:
+    db.session.add(
+        Instance(service_id=world.service, host_id=world.hosts["web-1"], version_id=world.versions["1.0.0"], port=1)
+    )
+    with pytest.raises(IntegrityError):
+        db.session.commit()
+    db.session.rollback()
+
+
+def test_a_version_label_is_unique_within_its_service(app: Flask, world: World) -> None:
+    db.session.add(Version(service_id=world.service, label="1.0.0", status=BuildStatus.PENDING))
+    with pytest.raises(IntegrityError):
+        db.session.commit()
+    db.session.rollback()
+
+
+def test_an_instance_cannot_run_another_services_version(app: Flask, world: World) -> None:
+    instance = db.session.execute(select(Instance).where(Instance.service_id == world.service).limit(1)).scalar_one()
+    instance.version_id = world.other_version
+    with pytest.raises(IntegrityError):
+        db.session.commit()
+    db.session.rollback()
+
+
+def test_the_id_of_a_removed_version_is_never_given_again(app: Flask, world: World) -> None:
+    newest = db.session.get_one(Version, world.other_version)
+    db.session.execute(db.delete(Instance).where(Instance.version_id == newest.id))
+    db.session.delete(newest)
+    db.session.commit()
+    version = Version(service_id=world.service, label="9", status=BuildStatus.PENDING)
+    db.session.add(version)
+    db.session.commit()
+    assert version.id > newest.id

@@ -1,0 +1,167 @@
+"""What a deployment does to the files of a host: which archives it refuses, what it keeps and what it removes."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
+from deployer.jobs.deploy import Phase
+from tests.remote.conftest import RECIPE, Host, archive
+
+
+def test_an_archive_with_another_sha256_touches_nothing(host: Host) -> None:
+    host.install("1.0.0")
+    before = host.pid()
+    outcome = host.deploy(replace(host.task("1.1.0"), sha256="0" * 64))
+    assert (outcome.ok, outcome.running, outcome.phase) == (False, "1.0.0", Phase.UNPACKING)
+    assert f"but {'0' * 64} is recorded for this version." in outcome.reason
+    assert outcome.reason.endswith("The release in use was not touched.")
+    assert (host.pid(), host.current(), host.releases()) == (before, "releases/1.0.0", {"1.0.0"})
+
+
+def test_a_version_without_an_archive_touches_nothing(host: Host) -> None:
+    host.install("1.0.0")
+    outcome = host.deploy(replace(host.task("1.1.0"), artifact=None, sha256=None))
+    assert (outcome.running, outcome.phase, host.releases()) == ("1.0.0", Phase.SENDING, {"1.0.0"})
+    assert "no archive is recorded" in outcome.reason
+
+
+def test_an_archive_without_a_recorded_sha256_is_verified_against_the_one_it_has_here(host: Host) -> None:
+    task = host.task("1.0.0")
+    assert host.deploy(replace(task, sha256=None)).ok
+    assert (host.root / "current" / ".deployer-sha256").read_text().strip() == task.sha256
+
+
+FILE, SYMLINK, HARDLINK = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("../escaped", FILE, "x")],
+        [("a/../../escaped", FILE, "x")],
+        [("ABSOLUTE/escaped", FILE, "x")],
+        [("..", SYMLINK, "a")],
+        [("link", SYMLINK, "/etc/passwd")],
+        [("link", SYMLINK, "../../../../secret")],
+        [("a/link", SYMLINK, "../../1.0.0")],
+        [("link", SYMLINK, ".."), ("link/escaped", FILE, "x")],
+        [("link", SYMLINK, "ABSOLUTE"), ("link/escaped", FILE, "x")],
+        [("a", SYMLINK, "b"), ("b", SYMLINK, "a")],
+        [("link", HARDLINK, "/etc/passwd")],
+        [("link", HARDLINK, "../../../../secret")],
+        [("pipe", tarfile.FIFOTYPE, "")],
+        [("x\n/../escaped", FILE, "x")],
+    ],
+    ids=lambda members: " then ".join(f"{name} {target}".strip() for name, _, target in members).replace("\n", "|"),
+)
+def test_a_hostile_archive_is_refused_and_nothing_is_touched(
+    members: list[tuple[str, bytes, str]], host: Host, tmp_path: Path
+) -> None:
+    host.recipe = replace(RECIPE, restart=("true",), health=HealthCheck("none", "", (), 0.5))
+    (host.home / "secret").write_text("secret")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    hostile = [
+        (name.replace("ABSOLUTE", str(outside)), kind, to.replace("ABSOLUTE", str(outside)))
+        for name, kind, to in members
+    ]
+    task = replace(host.task("6.6.6"), artifact=archive(tmp_path / "hostile.tar.gz", *hostile), sha256=None)
+    outcome = host.deploy(task)
+    assert (outcome.ok, outcome.phase) == (False, Phase.UNPACKING)
+    assert host.releases() == set()
+    assert not (host.root / "current").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.name == "escaped"]
+
+
+def test_links_inside_a_release_are_welcome(host: Host, tmp_path: Path) -> None:
+    host.recipe = ReleaseRecipe(("true",), HealthCheck("none", "", (), 2), Probe("command", "", ("cat", "bin/version")))
+    members = [("lib/v", FILE, "2.0.0\n"), ("bin/version", SYMLINK, "../lib/v"), ("lib/same", HARDLINK, "lib/v")]
+    task = replace(host.task("2.0.0"), artifact=archive(tmp_path / "links.tar.gz", *members), sha256=None)
+    assert host.deploy(task).ok
+
+
+def test_what_is_not_an_archive_is_refused(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("no archive")
+    outcome = host.deploy(replace(host.task("1.0.0"), artifact=tmp_path / "notes", sha256=None))
+    assert "The archive is not one that tar can read on this host" in outcome.reason
+
+
+def test_old_releases_are_removed_but_never_the_one_in_use_nor_the_one_we_came_from(host: Host) -> None:
+    host.run_nothing()
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0"):
+        host.install(version)
+    assert host.releases() == {"1.2.0", "1.3.0"}
+    host.recipe = replace(host.recipe, keep=1)
+    host.install("1.4.0")
+    assert host.releases() == {"1.3.0", "1.4.0"}
+    assert "Removed the old release 1.2.0." in host.notes.lines
+
+
+def test_what_deployer_did_not_unpack_is_not_removed(host: Host) -> None:
+    host.run_nothing()
+    host.install("1.0.0")
+    (host.root / "releases" / "by hand").mkdir()
+    for version in ("1.1.0", "1.2.0", "1.3.0"):
+        host.install(version)
+    assert "by hand" in host.releases()
+
+
+def test_a_current_that_is_a_directory_is_left_alone(host: Host) -> None:
+    host.run_nothing()
+    (host.root / "current").mkdir(parents=True)
+    outcome = host.deploy(host.task("1.0.0"))
+    assert outcome.phase is Phase.PREPARING
+    assert "current is not a symbolic link" in outcome.reason
+    assert (host.root / "current").is_dir()
+
+
+def test_a_release_in_use_is_not_replaced_by_another_archive_of_its_name(host: Host) -> None:
+    host.run_nothing()
+    host.install("1.0.0")
+    outcome = host.deploy(replace(host.task("1.0.0", "crash"), from_version=None))
+    assert (outcome.phase, outcome.running) == (Phase.PREPARING, "1.0.0")
+    assert "it cannot be replaced while it runs" in outcome.reason
+
+
+def test_there_is_always_a_current_release_while_it_is_switched(host: Host) -> None:
+    host.run_nothing()
+    host.install("1.0.0")
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            try:
+                seen.add((host.root / "current" / "VERSION").read_text().strip())
+            except OSError as error:
+                seen.add(repr(error))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        host.install("1.1.0")
+        host.install("1.0.0")
+    finally:
+        stop.set()
+        watcher.join()
+    assert seen == {"1.0.0", "1.1.0"}
+
+
+def test_a_release_that_was_linked_by_hand_is_restored(host: Host) -> None:
+    host.run_nothing()
+    by_hand = host.home / "orders-0.9"
+    by_hand.mkdir()
+    (by_hand / "VERSION").write_text("0.9.0")
+    host.root.mkdir()
+    (host.root / "current").symlink_to(by_hand)
+    host.running = "0.9.0"
+    host.recipe = replace(host.recipe, restart=("sh", "-c", "! grep -q 1.0.0 VERSION"))
+    outcome = host.deploy(host.task("1.0.0"))
+    assert (outcome.ok, outcome.running, host.current()) == (False, "0.9.0", str(by_hand))
+    assert outcome.reason.endswith("The previous release 0.9.0 was restored.")

@@ -1,0 +1,72 @@
+"""The console as it runs in production: gunicorn with several processes, on a free port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from types import TracebackType
+
+from deployer.config import Settings
+
+
+class Server:
+    """Serves while the ``with`` block runs; ``address`` is where."""
+
+    def __init__(self, settings: Settings, workers: int = 3, threads: int = 8) -> None:
+        self.settings = settings
+        self.size = ["--workers", str(workers), "--threads", str(threads)]
+
+    def __enter__(self) -> Server:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.address = f"http://127.0.0.1:{self.port}"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DEPLOYER_HOME": str(self.settings.home),
+            "DATABASE_URL": self.settings.database_url,
+            "REDIS_URL": self.settings.redis_url,
+            "SECRET_KEY": self.settings.secret_key,
+        }
+        self.log = self.settings.home / "web.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deployer", "web", "--bind", f"127.0.0.1:{self.port}", *self.size],
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _wait(self) -> None:
+        until = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.address}/sign-in", timeout=5):
+                    return
+            except urllib.error.HTTPError:
+                raise
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < until, self.log.read_text()
+                time.sleep(0.1)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

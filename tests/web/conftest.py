@@ -1,0 +1,64 @@
+"""A signed-in person who fills in forms, without a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask, current_app
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.world import PASSWORD, World
+
+TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+class Visitor:
+    """A session with cookies; posts carry the CSRF token of the page they come from."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+        self.token = ""
+
+    def sign_in(self, name: str = "ann", password: str = PASSWORD) -> TestResponse:
+        self.read_token("/sign-in")
+        answer = self.post("/sign-in", {"name": name, "password": password})
+        if answer.status_code == 303:
+            self.read_token("/services")
+        return answer
+
+    def read_token(self, path: str) -> None:
+        found = TOKEN.search(self.get(path).get_data(as_text=True))
+        assert found, f"{path} has no form with a token"
+        self.token = found[1]
+
+    def get(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.client.get(path, **kwargs)
+
+    def post(
+        self, path: str, data: dict[str, Any] | list[tuple[str, Any]] | None = None, **kwargs: Any
+    ) -> TestResponse:
+        """Post a form with the token; a list of pairs may repeat a name."""
+        pairs = list(data.items()) if isinstance(data, dict) else list(data or [])
+        fields: dict[str, list[Any]] = {"csrf_token": [self.token]}
+        for name, value in pairs:
+            fields.setdefault(name, []).append(value)
+        return self.client.post(path, data=fields, **kwargs)
+
+
+@pytest.fixture
+def visitor(app: Flask, world: World) -> Visitor:
+    """Ann, signed in, on both databases."""
+    found = Visitor(app.test_client())
+    assert found.sign_in().status_code == 303
+    return found
+
+
+@pytest.fixture(scope="module")
+def shared_visitor(shared_world: World) -> Visitor:
+    """Ann, signed in to the application of ``shared_world``."""
+    found = Visitor(current_app.test_client())
+    assert found.sign_in().status_code == 303
+    return found

@@ -1,0 +1,303 @@
+"""What is swapped into a page: every fragment renders alone, the same for everybody, and safely under the CSP."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template
+from flask_login import login_user
+from jinja2 import StrictUndefined
+from werkzeug.datastructures import MultiDict
+
+from deployer.domain.hosts import HostChoice
+from deployer.domain.plan import StartRollout
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.operations import rollouts as operations
+from deployer.operations import steps
+from deployer.operations.catalog import Build, NewVersion, add_version
+from deployer.operations.people import SignedIn
+from deployer.queries import catalog, fleet, rollouts
+from deployer.queries.paging import Slice
+from deployer.resources import folder
+from deployer.web import choosing, present
+from deployer.web.auth import Person
+from deployer.web.forms.catalog import ServiceForm, VersionForm
+from deployer.web.forms.rollout import RolloutForm
+from tests.web.conftest import Visitor
+from tests.world import ADMIN, World
+
+STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState) for state in enum]
+TEMPLATES = folder("templates")
+FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
+
+
+SignIn = Callable[[str], Visitor]
+
+
+class Seen(HTMLParser):
+    """The ids and attribute names of a document, and whether it has inline code."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: Counter[str] = Counter()
+        self.inline: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        if names.get("id"):
+            self.ids[str(names["id"])] += 1
+        self.inline += [f"{tag} {name}" for name in names if name == "style" or name.startswith(("on", "hx-on"))]
+        if tag == "style" or (tag == "script" and "src" not in names):
+            self.inline.append(tag)
+
+
+@pytest.fixture
+def sign_in(sqlite_app: Flask, sqlite_world: World) -> SignIn:
+    """Sign somebody of the world in. From here on a template that uses a name nobody gave it fails."""
+    sqlite_app.jinja_env.undefined = StrictUndefined
+
+    def enter(name: str) -> Visitor:
+        visitor = Visitor(sqlite_app.test_client())
+        assert visitor.sign_in(name).status_code == 303
+        return visitor
+
+    return enter
+
+
+@pytest.fixture
+def ann(sign_in: SignIn) -> Visitor:
+    """An administrator."""
+    return sign_in("ann")
+
+
+@pytest.fixture
+def rollout_id(sqlite_world: World) -> int:
+    """A rollout under way: one host failed, one is running, one waits."""
+    versions = sqlite_world.versions
+    command = StartRollout(
+        sqlite_world.service, versions["1.1.0"], Action.UPGRADE, versions["1.2.0"], HostChoice(everyone=True), "why <b>"
+    )
+    started = operations.start(command, ADMIN).rollout_id
+    failed, running = steps.take_steps(started, "a worker", 2)
+    steps.say(failed, ["line <one>"], "Starting")
+    steps.settle_step(failed, steps.Settlement(ok=False, running="1.1.0", error="It <crashed>.\nExit status 1"))
+    steps.say(running, ["line two"], "Unpacking")
+    return started
+
+
+def test_every_state_has_a_shape_and_a_word() -> None:
+    shapes = {present.LOOKS[type(state)][state].shape for state in STATES}
+    assert shapes == {"ok", "bad", "warn", "busy", "idle"}
+
+
+def test_a_state_is_told_by_a_word_and_not_by_colour_alone(sqlite_app: Flask) -> None:
+    macro = sqlite_app.jinja_env.from_string(
+        '{% from "shared/ui.html" import status with context %}{{ status(state) }}'
+    )
+    with sqlite_app.test_request_context("/"):
+        for state in STATES:
+            seen = present.look(state)
+            assert seen.word[0].isupper(), state
+            assert macro.render(state=state) == f'<span class="st st-{seen.shape}">{seen.word}</span>', state
+
+
+def test_only_a_confirmed_version_has_no_mark(sqlite_app: Flask) -> None:
+    with sqlite_app.test_request_context("/"):
+        marks = {evidence: present.doubt(evidence) for evidence in Evidence}
+    assert marks[Evidence.CONFIRMED] is None
+    assert {mark.word for mark in marks.values() if mark} == {"recorded", "unverified"}
+
+
+def everything(world: World, rollout_id: int) -> dict[str, object]:
+    """All that any fragment shows, from a real database."""
+    service = catalog.service(world.service)
+    ticked = MultiDict([("host_id", str(world.hosts["web-1"]))])
+    instances = fleet.instances(service.id, fleet.InstanceFilter(), Slice(limit=2))
+    return {
+        **choosing.choice(service.id, world.versions["1.1.0"], Action.UPGRADE, ticked),
+        "service": service,
+        "service_id": service.id,
+        "page": instances,
+        "versions": catalog.versions(service.id, Slice(limit=2)),
+        "wanted": fleet.InstanceFilter(),
+        "filter_args": {"service_id": service.id},
+        "instance": instances.rows[0],
+        "changed_instances": instances.rows,
+        "changed_versions": catalog.versions(service.id, Slice()).rows,
+        "host": fleet.hosts(Slice()).rows[0],
+        "rollout": rollouts.rollout(rollout_id),
+        "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
+        "changed": rollouts.steps(rollout_id),
+        "rev": service.rev,
+        "every": "3s",
+    }
+
+
+def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, sign_in: SignIn, rollout_id: int) -> None:
+    forms = {"services": ServiceForm.of({}), "versions": VersionForm.of({}), "rollouts": RolloutForm.of({})}
+    with sqlite_app.test_request_context("/services"):
+        login_user(Person(SignedIn("key", ADMIN)))
+        shown = everything(sqlite_world, rollout_id)
+        for name in FRAGMENTS:
+            html = render_template(name, **shown, form=forms.get(name.partition("/")[0]))
+            assert html.strip(), name
+            assert "<html" not in html, name
+            assert Seen(html).inline == [], name
+
+
+def pages(world: World, rollout_id: int) -> list[str]:
+    """Every page that a person can open."""
+    service = f"/services/{world.service}"
+    source = f"{service}/versions/{world.versions['1.1.0']}"
+    return [
+        "/services",
+        "/services?q=orders",
+        "/services?q=nothing",
+        "/services/new",
+        service,
+        f"{service}?q=web&locked=1&version_id={world.versions['1.1.0']}",
+        f"/services/{world.other}",
+        f"{service}/versions",
+        f"{service}/versions/new",
+        f"{source}/build",
+        f"{source}/upgrade",
+        f"{source}/revert?q=web&locked=0",
+        f"{service}/versions/{world.versions['1.8.0']}/upgrade",
+        f"{service}/instances/new",
+        "/rollouts",
+        f"/rollouts/{rollout_id}",
+        "/hosts",
+        "/hosts/new",
+    ]
+
+
+def fragments(world: World, rollout_id: int) -> dict[str, str]:
+    """The address of everything that is served alone, and the id that its root carries."""
+    service = f"/services/{world.service}"
+    step = rollouts.telling_step(rollout_id)
+    return {
+        f"{service}/instances": "instances",
+        f"{service}/changes?since=0": "poller",
+        f"{service}/versions/{world.versions['1.1.0']}/upgrade/targets": "rollout-targets",
+        f"/rollouts/{rollout_id}/steps/{step}": "step-log",
+        f"/rollouts/{rollout_id}/changes?since=0&step={step}": "poller",
+    }
+
+
+def test_pages_have_unique_ids_and_nothing_inline(ann: Visitor, sqlite_world: World, rollout_id: int) -> None:
+    for path in pages(sqlite_world, rollout_id):
+        answer = ann.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        seen = Seen(answer.text)
+        assert [name for name, count in seen.ids.items() if count > 1] == [], path
+        assert seen.inline == [], path
+        assert "<title>" in answer.text
+
+
+def test_a_fragment_carries_the_id_that_it_replaces(ann: Visitor, sqlite_world: World, rollout_id: int) -> None:
+    for path, root in fragments(sqlite_world, rollout_id).items():
+        answer = ann.get(path)
+        assert answer.status_code == 200, path
+        first = re.search(r"<\w[^>]*>", answer.text)
+        assert first, path
+        assert f'id="{root}"' in first.group(), path
+
+
+def test_one_address_has_one_representation(ann: Visitor, sqlite_world: World, rollout_id: int) -> None:
+    for path in [*pages(sqlite_world, rollout_id), *fragments(sqlite_world, rollout_id)]:
+        for_htmx = ann.get(path, headers={"HX-Request": "true"})
+        assert steady(for_htmx.text) == steady(ann.get(path).text), path
+
+
+def steady(html: str) -> str:
+    """Without what differs between any two answers: the token's signature, and times that pass."""
+    html = re.sub(r'name="csrf_token" value="[^"]+"', "", html)
+    return re.sub(r"<time[^>]*>[^<]*</time>", "", html)
+
+
+def test_the_host_checklist_keeps_what_the_filter_hides(ann: Visitor, sqlite_world: World) -> None:
+    path = sqlite_world.url() + "/hosts"
+    ticked = [str(sqlite_world.hosts[name]) for name in ("web-1", "web-2")]
+    answer = ann.post(path, [("q", "web-1"), *(("host_id", one) for one in ticked)])
+    assert answer.status_code == 200
+    assert Seen(answer.text).ids["rollout-hosts"] == 1
+    assert re.search(rf'type="checkbox" name="host_id" value="{ticked[0]}" checked', answer.text)
+    assert f'<input type="hidden" name="host_id" value="{ticked[1]}">' in answer.text
+    assert "web-3" not in answer.text
+
+
+def test_what_a_person_wrote_is_text_and_never_markup(ann: Visitor, rollout_id: int) -> None:
+    page = ann.get(f"/rollouts/{rollout_id}").text
+    assert "why &lt;b&gt;" in page
+    assert "line &lt;one&gt;" in page
+    assert "It &lt;crashed&gt;." in page
+
+
+class TestChanges:
+    """The cursor of a service's page."""
+
+    def path(self, world: World, since: int) -> str:
+        return f"/services/{world.service}/changes?since={since}"
+
+    def test_nothing_new_is_204(self, ann: Visitor, sqlite_world: World) -> None:
+        rev, _ = catalog.revision(sqlite_world.service)
+        answer = ann.get(self.path(sqlite_world, rev))
+        assert (answer.status_code, answer.text) == (204, "")
+
+    def test_a_rollout_sends_its_rows_only(self, ann: Visitor, sqlite_world: World, rollout_id: int) -> None:
+        _, structure = catalog.revision(sqlite_world.service)
+        text = ann.get(self.path(sqlite_world, structure)).text
+        sent = re.findall(r'<hx-partial id="([^"]+)"', text)
+        assert sent[:2] == ["service-facts", "service-actions"]
+        assert len([name for name in sent if name.startswith("instance-")]) == 3
+        assert "instances" not in sent
+        assert 'hx-trigger="every 700ms' in text
+
+    def test_a_new_version_sends_the_lists(self, ann: Visitor, sqlite_world: World) -> None:
+        rev, _ = catalog.revision(sqlite_world.service)
+        add_version(sqlite_world.service, NewVersion("9.9.9", Build(BuildStatus.BUILDING)), ADMIN)
+        text = ann.get(self.path(sqlite_world, rev)).text
+        assert re.findall(r'<hx-partial id="([^"]+)"', text)[2:] == ["instances", "versions"]
+        assert "9.9.9" in text
+
+    def test_an_idle_page_polls_slowly(self, ann: Visitor, sqlite_world: World) -> None:
+        assert 'hx-trigger="every 3s' in ann.get(f"/services/{sqlite_world.service}").text
+
+    def test_a_cursor_from_a_restored_database_gets_everything(self, ann: Visitor, sqlite_world: World) -> None:
+        assert '<hx-partial id="instances"' in ann.get(self.path(sqlite_world, 10**9)).text
+
+    @pytest.mark.parametrize("since", ["", "-1", "x", "１", "01", "9" * 40])
+    def test_a_strange_cursor_is_refused(self, ann: Visitor, sqlite_world: World, since: str) -> None:
+        assert ann.get(f"/services/{sqlite_world.service}/changes?since={since}").status_code == 422
+
+
+def test_a_signed_out_poller_gets_401_and_a_page_the_sign_in(sqlite_app: Flask, sqlite_world: World) -> None:
+    stranger = sqlite_app.test_client()
+    path = f"/services/{sqlite_world.service}/changes?since=0"
+    assert stranger.get(path, headers={"HX-Request": "true"}).status_code == 401
+    assert stranger.get("/services").headers["Location"].startswith("/sign-in?next=")
+
+
+def test_a_viewer_is_not_offered_what_is_refused(sign_in: SignIn, sqlite_world: World) -> None:
+    viewer = sign_in("vic")
+    page = viewer.get(f"/services/{sqlite_world.service}").text
+    for words in ("Upgrade…", "Revert…", "Add version", "Record instance"):
+        assert words not in page
+    assert "Upgrade…" not in viewer.get(f"/services/{sqlite_world.service}/versions").text
+    assert viewer.get(sqlite_world.url()).status_code == 403
+
+
+def test_templates_are_small() -> None:
+    long = {
+        str(file): len(lines)
+        for file in Path(TEMPLATES).rglob("*.html")
+        if len(lines := file.read_text().splitlines()) > 80
+    }
+    assert long == {}
