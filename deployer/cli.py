@@ -1,21 +1,43 @@
-"""The command line. What runs the product is here; what changes its data is in :mod:`deployer.commands`."""
+"""The command line. A command is loaded when it is called: most of the program is not needed for any one of them."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-from pathlib import Path
+import importlib
 
 import click
 
-from deployer import embedded, webserver
-from deployer.commands import catalog, database, doctor, fleet, inside, people
-from deployer.demo import supervisor
-from deployer.jobs import worker as jobs
+COMMANDS = {
+    "demo": "deployer.commands.running",
+    "web": "deployer.commands.running",
+    "worker": "deployer.commands.running",
+    "db": "deployer.commands.database",
+    "doctor": "deployer.commands.doctor",
+    "user": "deployer.commands.people",
+    "token": "deployer.commands.people",
+    "service": "deployer.commands.catalog",
+    "version": "deployer.commands.catalog",
+    "host": "deployer.commands.fleet",
+    "instance": "deployer.commands.fleet",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Each command of :data:`COMMANDS` is the function of its name in its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="deployer")
 def main() -> None:
     """Upgrade and revert the versions of your microservices on your hosts.
@@ -23,79 +45,3 @@ def main() -> None:
     Settings come from the environment: DEPLOYER_HOME (default ./.deployer), DATABASE_URL (default SQLite in the home),
     REDIS_URL (default: an embedded Redis in the home) and SECRET_KEY (default: made once and kept in the home).
     """
-
-
-@main.command()
-@click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the demo keeps everything.  [default: DEPLOYER_HOME, else .deployer]",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="Port of the console on 127.0.0.1; 0 takes any free one.",
-)
-@click.option(
-    "--json/--no-json",
-    "as_json",
-    default=None,
-    help="When ready, print the URL and the sign-in as one line of JSON, or for a person.  "
-    "[default: JSON with --port 0, or when the output is not a terminal]",
-)
-def demo(home: Path | None, port: int, as_json: bool | None) -> None:
-    """Run the console with a demo fleet: three real services on six hosts, all on this machine.
-
-    Stops with Ctrl-C and leaves nothing running. The same home can be started again and has kept its data. DATABASE_URL
-    and REDIS_URL are not used.
-    """
-    if home is None:
-        home = Path(os.environ.get("DEPLOYER_HOME") or ".deployer")
-    if as_json is None:
-        as_json = port == 0 or not sys.stdout.isatty()
-    raise SystemExit(supervisor.run(home.expanduser().absolute(), port, as_json))
-
-
-@main.command()
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="HOST:PORT or unix:PATH to listen on.")
-@click.option("--workers", type=click.IntRange(1), default=webserver.workers, show_default=True, help="Processes.")
-@click.option(
-    "--threads", type=click.IntRange(1), default=webserver.threads, show_default=True, help="Threads in each."
-)
-def web(bind: str, workers: int, threads: int) -> None:
-    """Serve the console's pages and API with gunicorn. Put a TLS proxy in front and set DEPLOYER_SECURE_COOKIES=1."""
-    inside.settings()
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", f"python:{webserver.__name__}"]
-    options = ["--bind", bind, "--workers", str(workers), "--threads", str(threads)]
-    os.execv(sys.executable, [*gunicorn, *options, webserver.APPLICATION])  # noqa: S606 (no shell is wanted)
-
-
-@main.command()
-def worker() -> None:
-    """Carry out upgrades and reverts until told to stop; a running one is finished first.
-
-    Without REDIS_URL it starts the embedded Redis, unless one answers in this home already.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with inside.application() as app:
-        pass
-    try:
-        with embedded.running(app.config["SETTINGS"]):
-            jobs.run(app)
-    except embedded.NoRedis as problem:
-        inside.stop(str(problem), inside.FAILED)
-
-
-for command in (
-    database.database,
-    doctor.doctor,
-    people.user,
-    people.token,
-    catalog.service,
-    catalog.version,
-    fleet.host,
-    fleet.instance,
-):
-    main.add_command(command)

@@ -37,6 +37,12 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(1)
 
 
+def bond() -> Callable[[], None]:
+    """What a child does between fork and exec so that it dies when we do; for ``preexec_fn``."""
+    _prctl()  # looked up here: between fork and exec nothing may be loaded
+    return functools.partial(die_with_parent, os.getpid())
+
+
 def spawn(
     argv: Sequence[str],
     log: Path,
@@ -49,7 +55,6 @@ def spawn(
 
     It leads a session of its own: a Ctrl-C in our terminal is ours to pass on, in an order that loses nothing.
     """
-    _prctl()  # looked up here: between fork and exec nothing may be loaded
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -61,7 +66,7 @@ def spawn(
             cwd=cwd,
             pass_fds=pass_fds,
             start_new_session=True,
-            preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509 (it only calls the kernel)
+            preexec_fn=bond(),  # noqa: PLW1509 (it only calls the kernel)
         )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from deployer.lifetime import die_with_parent
-
-APPLICATION = "deployer.app:create_app()"
 
 worker_class = "gthread"
 workers = 2
@@ -14,6 +13,11 @@ threads = 8
 keepalive = 30  # pages poll; a new connection for every poll would cost more than the answer
 graceful_timeout = 10
 control_socket_disable = True
+
+
+def command(*options: str) -> list[str]:
+    """The command that serves the console in this way."""
+    return [sys.executable, "-m", "gunicorn", "--config", f"python:{__name__}", *options, "deployer.app:create_app()"]
 
 
 def post_fork(_server: Any, worker: Any) -> None:

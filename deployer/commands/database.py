@@ -13,8 +13,8 @@ from deployer import schema
 from deployer.commands.inside import FAILED, REFUSED, application, stop, unreachable
 
 
-@click.group("db")
-def database() -> None:
+@click.group()
+def db() -> None:
     """The database's schema."""
 
 
@@ -30,7 +30,7 @@ def _migrating() -> Iterator[None]:
             stop(unreachable(problem), FAILED)
 
 
-@database.command()
+@db.command()
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Bring the database up to REVISION (default: the newest). It is made if it is not there."""
@@ -38,7 +38,7 @@ def upgrade(revision: str) -> None:
         schema.upgrade(revision)
 
 
-@database.command()
+@db.command()
 @click.argument("revision", default="-1")
 def downgrade(revision: str) -> None:
     """Bring the database down to REVISION (default: one step). What the newer schema kept is lost."""
@@ -46,7 +46,7 @@ def downgrade(revision: str) -> None:
         schema.downgrade(revision)
 
 
-@database.command()
+@db.command()
 def current() -> None:
     """Say at which revision the database is."""
     with _migrating():

@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -38,7 +37,7 @@ PATIENCE = 5.0
 FOREIGN = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "DEPLOYER_SECURE_COOKIES")
 
 
-class Stopped(Exception):  # noqa: N818 (it is no error)
+class Stopped(Exception):
     """Somebody asked for the end."""
 
 
@@ -71,7 +70,8 @@ def _run(home: Path, port: int, as_json: bool, signals: _Signals) -> None:
                 signals.check()
                 time.sleep(LOOK_SECONDS)
         with report.step("Starting the console"):
-            children.start("web", _web(listener), [listener.fileno()])
+            web = webserver.command("--graceful-timeout", "3", "--bind", f"fd://{listener.fileno()}")
+            children.start("web", web, [listener.fileno()])
             listener.close()
             children.start("worker", [sys.executable, "-m", "deployer", "worker"])
             while not _is_ready(url, children):
@@ -83,11 +83,6 @@ def _run(home: Path, port: int, as_json: bool, signals: _Signals) -> None:
             signals.check()
             children.look()
             time.sleep(LOOK_SECONDS)
-
-
-def _web(listener: socket.socket) -> list[str]:
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", f"python:{webserver.__name__}"]
-    return [*gunicorn, "--graceful-timeout", "3", "--bind", f"fd://{listener.fileno()}", webserver.APPLICATION]
 
 
 def _is_ready(url: str, children: _Children) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -21,8 +22,6 @@ from deployer.operations.transaction import audit, transaction
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1024  # hashing takes time with the length; nobody types more
 _hasher = PasswordHasher()
-# Verified when the name is unknown, so that an answer takes as long either way.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def check_password(name: str, password: str) -> SignedIn | None:
     user = db.session.execute(select(User).where(User.name == name)).scalar_one_or_none()
     db.session.rollback()  # hashing takes long; nothing is held open meanwhile
     try:
-        _hasher.verify(user.password_hash if user else _NOBODY, password[:MAX_PASSWORD])
+        _hasher.verify(user.password_hash if user else _nobody(), password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     return _signed_in(user)
@@ -94,6 +93,12 @@ def by_token(secret: str) -> Actor | None:
         return None
     token, user = row
     return Actor(user.name, user.role, token.scope)
+
+
+@functools.cache
+def _nobody() -> str:
+    """A hash that is verified when the name is unknown, so that an answer takes as long either way."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def _digest(secret: str) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import functools
 import os
 import signal
-import sys
 import threading
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from deployer import lifetime
 from deployer.domain.release import Command
 from deployer.remote.output import Lines, Output
 from deployer.remote.runner import (
@@ -30,7 +27,6 @@ from deployer.remote.runner import (
 GRACE = 2.0  # seconds between TERM and KILL
 LINGER = 0.5  # seconds that the output may stay open after the end of the process
 COPY_CHUNK = 1 << 20
-PR_SET_PDEATHSIG = 1
 
 
 class LocalRunner:
@@ -94,7 +90,7 @@ class LocalRunner:
                 cwd=cwd,
                 env=env,
                 start_new_session=True,
-                preexec_fn=_dying_with_us(),
+                preexec_fn=lifetime.bond(),
             )
         except OSError as error:
             if error.filename == cwd:
@@ -180,26 +176,6 @@ def _status(process: Process) -> int | None:
     """The exit status as a shell would give it: 128 + the signal that ended the process."""
     code = process.returncode
     return 128 - code if code is not None and code < 0 else code
-
-
-@functools.cache
-def _prctl() -> Callable[..., int]:
-    prctl: Callable[..., int] = ctypes.CDLL(None).prctl
-    return prctl
-
-
-def _dying_with_us() -> Callable[[], None] | None:
-    """What the child does before it becomes the command: ask the kernel to kill it when we die, even by KILL."""
-    if sys.platform != "linux":
-        return None
-    prctl, us = _prctl(), os.getpid()  # looked up here: between fork and exec nothing may be loaded
-
-    def bind() -> None:
-        prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != us:  # we died between the fork and the line above
-            os._exit(1)
-
-    return bind
 
 
 def _copy(source: Path, destination: Path, stop: threading.Event) -> None:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from flask import Flask, render_template
@@ -292,12 +291,3 @@ def test_a_viewer_is_not_offered_what_is_refused(sign_in: SignIn, sqlite_world: 
         assert words not in page
     assert "Upgrade…" not in viewer.get(f"/services/{sqlite_world.service}/versions").text
     assert viewer.get(sqlite_world.url()).status_code == 403
-
-
-def test_templates_are_small() -> None:
-    long = {
-        str(file): len(lines)
-        for file in Path(TEMPLATES).rglob("*.html")
-        if len(lines := file.read_text().splitlines()) > 80
-    }
-    assert long == {}
