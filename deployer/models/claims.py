@@ -95,16 +95,17 @@ def take(session: Session, rollout_id: int, slots: int, worker: str, lease_secon
 
     Returns step id → attempt of those we got; a step that another worker is taking right now is passed over.
     """
-    queued = (
+    # Two statements: as a subquery of the UPDATE, PostgreSQL may run the LIMIT anew for each row and take too many.
+    queued = session.execute(
         select(Step.id)
         .where(Step.rollout_id == rollout_id, Step.state == StepState.QUEUED)
         .order_by(Step.wave, Step.id)
         .limit(slots)
         .with_for_update(skip_locked=True)
-    )
+    ).scalars()
     statement = (
         update(Step)
-        .where(Step.id.in_(queued), Step.state == StepState.QUEUED)
+        .where(among(session, Step.id, queued), Step.state == StepState.QUEUED)
         .values(
             state=StepState.RUNNING,
             attempt=Step.attempt + 1,
@@ -144,10 +145,12 @@ def expired() -> tuple[ColumnElement[bool], ...]:
 
 def take_over(session: Session, worker: str, lease_seconds: float) -> list[tuple[int, int, int]]:
     """Give every expired step to ``worker`` under the next fencing number. Returns (step id, attempt, rollout id)."""
-    lost = select(Step.id).where(*expired()).order_by(Step.id).with_for_update(skip_locked=True)
+    lost = session.execute(
+        select(Step.id).where(*expired()).order_by(Step.id).with_for_update(skip_locked=True)
+    ).scalars()
     statement = (
         update(Step)
-        .where(Step.id.in_(lost), *expired())
+        .where(among(session, Step.id, lost), *expired())
         .values(attempt=Step.attempt + 1, lease_until=Now(lease_seconds), worker=worker)
         .returning(Step.id, Step.attempt, Step.rollout_id)
         .execution_options(synchronize_session=False)

@@ -96,9 +96,9 @@ def _version(address: str, port: int) -> str | None:
 
 
 @pytest.fixture
-def real_fleet(sqlite_app: Flask) -> Iterator[Fleet]:
+def real_fleet(app: Flask) -> Iterator[Fleet]:
     """Real processes; they end with the test, because their lifeline is cut."""
-    home: Path = sqlite_app.config["SETTINGS"].home
+    home: Path = app.config["SETTINGS"].home
     os.mkfifo(home / "lifeline")
     writer = os.open(home / "lifeline", os.O_RDWR | os.O_CLOEXEC)
     with socket.socket() as free:

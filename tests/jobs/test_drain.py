@@ -29,11 +29,11 @@ def drain(app: Flask, rollout_id: int) -> None:
     [pytest.param(Action.UPGRADE, "1.4.0", id="upgrade"), pytest.param(Action.REVERT, "1.0.0", id="revert")],
 )
 def test_a_rollout_replaces_the_running_services_and_records_what_they_answer(
-    sqlite_app: Flask, real_fleet: Fleet, action: Action, target: str
+    app: Flask, real_fleet: Fleet, action: Action, target: str
 ) -> None:
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
     rollout_id = real_fleet.start(target, action)
-    drain(sqlite_app, rollout_id)
+    drain(app, rollout_id)
     assert real_fleet.answers() == [target, target]
     for instance in real_fleet.instances():
         assert instance.version_id == real_fleet.versions[target]
@@ -52,10 +52,10 @@ def test_a_rollout_replaces_the_running_services_and_records_what_they_answer(
     [pytest.param("1.2.0", "/healthz", id="unhealthy"), pytest.param("1.3.0", "Restart failed", id="crash at start")],
 )
 def test_after_a_failed_upgrade_the_host_runs_what_is_recorded_and_the_reason_is_on_the_step(
-    sqlite_app: Flask, real_fleet: Fleet, target: str, word: str
+    app: Flask, real_fleet: Fleet, target: str, word: str
 ) -> None:
     rollout_id = real_fleet.start(target, hosts=HostChoice(everyone=False, ids=(real_fleet.hosts[0],)))
-    drain(sqlite_app, rollout_id)
+    drain(app, rollout_id)
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
     failed, untouched = real_fleet.instances()
     assert (failed.status, failed.rollout_id) == (InstanceStatus.UPGRADE_FAILED, None)
@@ -68,7 +68,7 @@ def test_after_a_failed_upgrade_the_host_runs_what_is_recorded_and_the_reason_is
     assert rollouts.rollout(rollout_id).state is RolloutState.FAILED
 
 
-def test_a_host_that_cannot_be_asked_is_unlocked_and_marked_unverified(sqlite_app: Flask, real_fleet: Fleet) -> None:
+def test_a_host_that_cannot_be_asked_is_unlocked_and_marked_unverified(app: Flask, real_fleet: Fleet) -> None:
     rollout_id = real_fleet.start("1.4.0")
     (step, _other) = steps.take_steps(rollout_id, "worker", 2)
     assert steps.settle_step(step, Settlement(ok=False, running=None, error="The host was gone."))
@@ -78,7 +78,7 @@ def test_a_host_that_cannot_be_asked_is_unlocked_and_marked_unverified(sqlite_ap
     assert instance.version_id == real_fleet.versions["1.1.0"]
 
 
-def test_a_late_worker_changes_nothing(sqlite_app: Flask, real_fleet: Fleet) -> None:
+def test_a_late_worker_changes_nothing(app: Flask, real_fleet: Fleet) -> None:
     rollout_id = real_fleet.start("1.4.0")
     late = steps.take_steps(rollout_id, "late", 2, lease_seconds=-1)
     assert steps.has_expired()
@@ -92,16 +92,16 @@ def test_a_late_worker_changes_nothing(sqlite_app: Flask, real_fleet: Fleet) -> 
     assert steps.settle_step(now[0], Settlement(ok=False, running="1.1.0", error="lost"))
 
 
-def test_a_doorbell_that_rings_twice_does_the_work_once(sqlite_app: Flask, real_fleet: Fleet) -> None:
+def test_a_doorbell_that_rings_twice_does_the_work_once(app: Flask, real_fleet: Fleet) -> None:
     rollout_id = real_fleet.start("1.4.0")
-    drain(sqlite_app, rollout_id)
-    drain(sqlite_app, rollout_id)
-    drain(sqlite_app, 987_654)
+    drain(app, rollout_id)
+    drain(app, rollout_id)
+    drain(app, 987_654)
     settled = db.session.execute(select(AuditEntry).where(AuditEntry.verb == "settle")).scalars().all()
     assert len(settled) == 2
 
 
-def test_a_cancelled_rollout_lets_running_steps_end_and_starts_no_other(sqlite_app: Flask, real_fleet: Fleet) -> None:
+def test_a_cancelled_rollout_lets_running_steps_end_and_starts_no_other(app: Flask, real_fleet: Fleet) -> None:
     from deployer.operations.rollouts import cancel
     from tests.world import ADMIN
 

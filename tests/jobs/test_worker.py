@@ -33,12 +33,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 45) -> None:
 
 
 @pytest.fixture
-def worker(sqlite_app: Flask, redis_url: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def worker(app: Flask, redis_url: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Starts a worker process on the test's database and Redis."""
-    sqlite_app.config["REDIS_URL"] = redis_url
+    app.config["REDIS_URL"] = redis_url
     with queue.connect(redis_url) as connection:
         connection.flushall()
-    settings = sqlite_app.config["SETTINGS"]
+    settings = app.config["SETTINGS"]
     environment = {
         "PATH": os.environ["PATH"],
         "DEPLOYER_HOME": str(settings.home),
@@ -72,7 +72,7 @@ def ended(rollout_id: int) -> Callable[[], bool]:
 
 
 def test_a_worker_that_hears_the_doorbell_carries_the_rollout_out(
-    sqlite_app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     worker()
     rollout_id = real_fleet.start("1.4.0")
@@ -82,12 +82,12 @@ def test_a_worker_that_hears_the_doorbell_carries_the_rollout_out(
 
 
 def test_work_accepted_while_redis_was_away_is_found_by_the_next_worker(
-    sqlite_app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
-    reachable = sqlite_app.config["REDIS_URL"]
-    sqlite_app.config["REDIS_URL"] = "unix:///nowhere/redis.sock"
+    reachable = app.config["REDIS_URL"]
+    app.config["REDIS_URL"] = "unix:///nowhere/redis.sock"
     rollout_id = real_fleet.start("1.4.0")
-    sqlite_app.config["REDIS_URL"] = reachable
+    app.config["REDIS_URL"] = reachable
     assert queue.is_silent()
     worker()
     wait_for(ended(rollout_id))
@@ -95,7 +95,7 @@ def test_work_accepted_while_redis_was_away_is_found_by_the_next_worker(
 
 
 def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
-    sqlite_app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     worker()
     rollout_id = real_fleet.start("1.2.0")  # its health check fails for seconds: time to kill
@@ -121,10 +121,10 @@ def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
 
 
 def test_a_forged_job_is_refused_and_the_worker_lives_on(
-    sqlite_app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet, tmp_path: Path
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet, tmp_path: Path
 ) -> None:
     victim = tmp_path / "forged"
-    with queue.connect(sqlite_app.config["REDIS_URL"]) as connection:
+    with queue.connect(app.config["REDIS_URL"]) as connection:
         forged = Queue(queue.NAME, connection=connection, serializer=JSONSerializer)
         forged.enqueue_call("os.mkdir", args=[str(victim)])
         forged.enqueue_call(queue.DRAIN, args=["1; import os"])
@@ -134,10 +134,10 @@ def test_a_forged_job_is_refused_and_the_worker_lives_on(
     wait_for(ended(rollout_id))
     assert process.poll() is None
     assert not victim.exists()
-    log = Path(sqlite_app.config["SETTINGS"].home, "worker.log").read_text()
+    log = Path(app.config["SETTINGS"].home, "worker.log").read_text()
     assert "refused" in log
 
 
-def test_ringing_without_redis_says_so_and_does_not_wait(sqlite_app: Flask) -> None:
-    sqlite_app.config["REDIS_URL"] = "redis://127.0.0.1:9"
+def test_ringing_without_redis_says_so_and_does_not_wait(app: Flask) -> None:
+    app.config["REDIS_URL"] = "redis://127.0.0.1:9"
     assert queue.ring(1) is False
