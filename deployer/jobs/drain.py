@@ -1,4 +1,4 @@
-"""The RQ job that carries a rollout out: take queued steps, run them side by side, keep their leases, settle each."""
+"""The RQ job that carries rollouts out: take queued steps, run them side by side, keep their leases, settle each."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ T = TypeVar("T")
 
 SLOTS = 50  # steps at a time in one job
 HEARTBEAT_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # how often a busy job looks for work that was accepted meanwhile
 SAY_SECONDS = 0.4  # how often new log lines are written
 
 
 def drain(rollout_id: int) -> None:
-    """Work on the rollout until no step of it is left to take. Harmless when there is none: doorbells ring twice."""
+    """Work until no step waits, of this rollout or any other. Harmless when there is none: doorbells ring twice."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    asyncio.run(Drain(app, rollout_id).run())
+    log.debug("rung for rollout %s", rollout_id)
+    asyncio.run(Drain(app).run())
 
 
 def worker_name() -> str:
@@ -50,7 +52,6 @@ class Drain:
     context of its own."""
 
     app: Flask
-    rollout_id: int
     slots: int = SLOTS
     running: dict[asyncio.Task[None], Held] = field(default_factory=dict)
 
@@ -62,7 +63,8 @@ class Drain:
                 await self._take()
                 if not self.running:
                     return
-                done, _ = await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
+                # A rollout that is accepted meanwhile must not wait for the slowest host of this one.
+                done, _ = await asyncio.wait(self.running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     held = self.running.pop(task)
                     if not task.cancelled() and task.exception():
@@ -74,10 +76,11 @@ class Drain:
             await asyncio.gather(heart, *self.running, return_exceptions=True)
 
     async def _take(self) -> None:
-        free = self.slots - len(self.running)
-        for step in await self._database(steps.take_steps, self.rollout_id, worker_name(), free) if free else ():
-            held = Held(step)
-            self.running[asyncio.create_task(self._work(held))] = held
+        for rollout_id in await self._database(steps.unfinished_rollouts):
+            free = self.slots - len(self.running)
+            for step in await self._database(steps.take_steps, rollout_id, worker_name(), free) if free else ():
+                held = Held(step)
+                self.running[asyncio.create_task(self._work(held))] = held
 
     async def _work(self, held: Held) -> None:
         voice = asyncio.create_task(self._speak(held))

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
-from deployer.domain.errors import Refused
+from deployer.domain.errors import N_, Refused
+
+# The facts that are words of this product, by their slot. What fills any other slot is somebody's name or a value of
+# the wire, and stays as it is.
+WORDS = {
+    "noun": frozenset(
+        {N_("host"), N_("instance"), N_("rollout"), N_("service"), N_("step"), N_("user"), N_("version")}
+    ),
+    "state": frozenset({N_("queued"), N_("running"), N_("cancelling"), N_("succeeded"), N_("failed"), N_("cancelled")}),
+    "status": frozenset({N_("pending"), N_("building"), N_("success"), N_("timeout"), N_("failed"), N_("duplicate")}),
+}
 
 
 def summary(refused: Refused) -> str:
@@ -23,5 +33,6 @@ def whole(refused: Refused) -> str:
 
 
 def _filled(text: str, refused: Refused) -> str:
+    facts = {slot: gettext(fact) if fact in WORDS.get(slot, ()) else fact for slot, fact in refused.facts.items()}
     translated: str = gettext(text)
-    return translated % refused.facts if refused.facts else translated
+    return translated % facts if facts else translated

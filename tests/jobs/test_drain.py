@@ -19,8 +19,8 @@ from deployer.queries import rollouts
 from tests.jobs.conftest import Fleet
 
 
-def drain(app: Flask, rollout_id: int) -> None:
-    asyncio.run(Drain(app, rollout_id).run())
+def drain(app: Flask) -> None:
+    asyncio.run(Drain(app).run())
     db.session.rollback()
 
 
@@ -33,7 +33,7 @@ def test_a_rollout_replaces_the_running_services_and_records_what_they_answer(
 ) -> None:
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
     rollout_id = real_fleet.start(target, action)
-    drain(app, rollout_id)
+    drain(app)
     assert real_fleet.answers() == [target, target]
     for instance in real_fleet.instances():
         assert instance.version_id == real_fleet.versions[target]
@@ -55,7 +55,7 @@ def test_after_a_failed_upgrade_the_host_runs_what_is_recorded_and_the_reason_is
     app: Flask, real_fleet: Fleet, target: str, word: str
 ) -> None:
     rollout_id = real_fleet.start(target, hosts=HostChoice(everyone=False, ids=(real_fleet.hosts[0],)))
-    drain(app, rollout_id)
+    drain(app)
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
     failed, untouched = real_fleet.instances()
     assert (failed.status, failed.rollout_id) == (InstanceStatus.UPGRADE_FAILED, None)
@@ -93,10 +93,10 @@ def test_a_late_worker_changes_nothing(app: Flask, real_fleet: Fleet) -> None:
 
 
 def test_a_doorbell_that_rings_twice_does_the_work_once(app: Flask, real_fleet: Fleet) -> None:
-    rollout_id = real_fleet.start("1.4.0")
-    drain(app, rollout_id)
-    drain(app, rollout_id)
-    drain(app, 987_654)
+    real_fleet.start("1.4.0")
+    drain(app)
+    drain(app)
+    drain(app)
     settled = db.session.execute(select(AuditEntry).where(AuditEntry.verb == "settle")).scalars().all()
     assert len(settled) == 2
 
@@ -113,3 +113,24 @@ def test_a_cancelled_rollout_lets_running_steps_end_and_starts_no_other(app: Fla
     row = rollouts.rollout(rollout_id)
     assert (row.state, row.succeeded, row.cancelled) == (RolloutState.CANCELLED, 1, 1)
     assert {one.rollout_id for one in real_fleet.instances()} == {None}
+
+
+def test_a_rollout_accepted_while_another_is_slow_does_not_wait_for_it(app: Flask, real_fleet: Fleet) -> None:
+    def only(number: int) -> HostChoice:
+        return HostChoice(everyone=False, ids=(real_fleet.hosts[number],))
+
+    slow = real_fleet.start("1.2.0", hosts=only(0))  # its health check fails for two seconds, twice
+
+    async def both() -> int:
+        job = asyncio.create_task(Drain(app).run())
+        await asyncio.sleep(0.5)
+        with app.app_context():
+            quick = real_fleet.start("1.4.0", hosts=only(1))
+        await job
+        return quick
+
+    quick = asyncio.run(both())
+    db.session.rollback()
+    assert rollouts.rollout(quick).state is RolloutState.SUCCEEDED
+    (quick_step,), (slow_step,) = rollouts.steps(quick), rollouts.steps(slow)
+    assert quick_step.started and slow_step.finished and quick_step.started < slow_step.finished

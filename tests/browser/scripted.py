@@ -1,0 +1,89 @@
+"""Services whose deploy command is a shell script that waits at a gate: so a test decides how long a rollout runs."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.demo.tree import Tree
+
+DEPLOY = """
+echo "Installing $DEPLOYER_VERSION."
+while [ -e "$1" ]; do sleep 0.05; done
+mkdir -p "$DEPLOYER_ROOT"
+printf '%s\\n' "$DEPLOYER_VERSION" >"$DEPLOYER_ROOT/version"
+echo "$DEPLOYER_VERSION is in place."
+"""
+PROBE = 'cat "$DEPLOYER_ROOT/version"'
+VERSIONS = {"1.0.0": "success", "1.1.0": "success", "1.2.0": "success", "1.3.0": "failed", "1.4.0": "success"}
+RUNS = {"demo-1": "1.0.0", "demo-2": "1.0.0", **dict.fromkeys(("demo-3", "demo-4", "demo-5", "demo-6"), "1.1.0")}
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """One such service. Its gate is open at first."""
+
+    demo: Tree
+    name: str
+    id: int
+    gate: Path  # closed while this file is there
+
+    @classmethod
+    def add(cls, demo: Tree, name: str | None = None, description: str = "") -> Scripted:
+        """Add one to the demo: 1.0.0 on two hosts, 1.1.0 on four, three newer versions of which one was not built."""
+        number = next(_numbers)
+        name = name or f"scripted-{number}"
+        gate = demo.home / f"{name}.closed"
+        recipe = {
+            "kind": "script",
+            "deploy": shlex.join(["sh", "-ec", DEPLOY, "sh", str(gate)]),
+            "probe_command": shlex.join(["sh", "-c", PROBE]),
+        }
+        added = demo.call("/services", {"name": name, "description": description, "language": "Shell", **recipe})
+        service = cls(demo, name, int(added["id"]), gate)
+        ids = {
+            label: demo.call(f"/services/{service.id}/versions", {"version": label, "status": status})["id"]
+            for label, status in VERSIONS.items()
+        }
+        hosts = {host["hostname"]: host["id"] for host in demo.call("/hosts")}
+        for hostname, label in RUNS.items():
+            where = {"host_id": str(hosts[hostname]), "version_id": str(ids[label]), "port": str(10_000 + number)}
+            demo.call(f"/services/{service.id}/instances", where)
+        return service
+
+    def close_gate(self) -> None:
+        """From now on a deployment waits."""
+        self.gate.touch()
+
+    def open_gate(self) -> None:
+        """Let it through."""
+        self.gate.unlink(missing_ok=True)
+
+    def host_ids(self, *hostnames: str) -> str:
+        """As the API wants to have them."""
+        rows = self.demo.instances(self.name)
+        return ",".join(str(row["host_id"]) for row in rows if row["host"].split(":")[0] in hostnames)
+
+    def roll_out(self, target: str, *hostnames: str) -> int:
+        """Start an upgrade from 1.1.0 over the API, as the demo's user; its id."""
+        return self.demo.roll_out(self.name, "1.1.0", target, host=self.host_ids(*hostnames))
+
+
+class BusyWorker:
+    """The demo has one worker. While it is busy here, other rollouts are accepted, hold their hosts, and wait."""
+
+    def __init__(self, demo: Tree) -> None:
+        self._service = Scripted.add(demo)
+        self._service.close_gate()
+        self._rollout = self._service.roll_out("1.2.0", "demo-6")
+        while demo.call(f"/rollouts/{self._rollout}")["state"] != "running":
+            pass
+
+    def let_go(self) -> None:
+        """The worker takes up what waits."""
+        self._service.open_gate()
+        self._service.demo.wait_for_rollout(self._rollout)
