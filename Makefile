@@ -49,11 +49,17 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare UPDATE
-	@$(BIN)/python bench/claim.py $(ARGS)
+	@$(BIN)/python -m bench.claim $(ARGS)
 
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## Build dist/deployer-….whl, which carries templates, static files and migrations
 	@$(BIN)/python -m build --wheel --no-isolation
+
+.PHONY: messages
+messages: $(VENV)/.installed-dev ## Bring the message catalogues up to date with code and templates
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k _l -k lazy_gettext --sort-output --no-location --no-wrap -o $(VENV)/messages.pot .
+	@$(BIN)/pybabel -q update -i $(VENV)/messages.pot -d deployer/translations --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d deployer/translations
 
 .PHONY: lock
 lock: $(VENV)/.installed-dev ## Write the lock files anew from pyproject.toml

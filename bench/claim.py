@@ -161,8 +161,7 @@ def main() -> None:
         if missing:
             print(f"PostgreSQL left out: {missing}")
         else:
-            (home / "pg").mkdir()
-            cluster = stack.enter_context(Cluster(home / "pg"))
+            cluster = stack.enter_context(Cluster())
             databases["PostgreSQL"] = [cluster.create(name) for name in ("race", "cost")]
         for name, (for_race, for_cost) in databases.items():
             print(name)

@@ -33,10 +33,10 @@ def need(reason: str | None) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def postgres() -> Iterator[Cluster]:
     """A PostgreSQL server of our own, on a unix socket and a free loopback port."""
     need(missing_postgres())
-    with Cluster(tmp_path_factory.mktemp("pg")) as cluster:
+    with Cluster() as cluster:
         yield cluster
 
 

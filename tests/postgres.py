@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -31,8 +32,9 @@ def missing_postgres() -> str | None:
 class Cluster:
     """A server that runs while the ``with`` block does."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self) -> None:
+        # Not below pytest's directory: that one is closed to other users, and the server is one when we are root.
+        self.directory = Path(tempfile.mkdtemp(prefix="deployer-pg-"))
         found = _bin()
         assert found is not None
         self.bin = found
@@ -45,9 +47,6 @@ class Cluster:
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         data = self.directory / "data"
         if os.geteuid() == 0:
-            for folder in (self.directory, *self.directory.parents[:3]):
-                if folder.stat().st_uid == 0 and folder != Path("/tmp"):
-                    folder.chmod(0o755)
             shutil.chown(self.directory, self.user)
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
         options = (
@@ -61,6 +60,7 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self.directory)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.bin / program), *arguments]

@@ -108,7 +108,7 @@ def check_target(action: Action, source: VersionSnapshot, target: VersionSnapsho
     if target.status is not BuildStatus.SUCCESS:
         raise Conflict(
             N_("This version was not built successfully."),
-            N_("The build of %(target)s is %(status)s. Choose a version whose build succeeded."),
+            N_("The build status of %(target)s is %(status)s. Choose a version whose build succeeded."),
             "dest_version",
             {"target": target.label, "status": target.status.name.lower()},
         )
@@ -157,7 +157,7 @@ def busy(held: Sequence[InstanceSnapshot]) -> Conflict:
     more = len(held) - len(named)
     facts = {"hosts": ", ".join(named) + (f" +{more}" if more else ""), "count": len(held)}
     return Conflict(
-        N_("%(count)s of the chosen hosts are locked."),
+        N_("Locked hosts among the chosen: %(count)s."),
         N_("Held by a rollout: %(hosts)s. Leave them out, or wait until it has ended. Nothing was started."),
         "host",
         facts,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from deployer.domain.errors import Refused
+from deployer.domain.errors import N_, Refused
 from deployer.domain.recipe import parse_recipe
 from deployer.domain.release import Task
 from deployer.domain.status import Reach
@@ -31,7 +31,7 @@ async def execute(step: TakenStep, store: Path, say: Journal) -> Settlement:
     runner = runner_for(step)
     try:
         recipe = parse_recipe(step.recipe)
-        say.phase("Fetching the artifact")
+        say.phase(N_("Fetching the artifact"))
         file = await asyncio.to_thread(fetch.artifact, store, step.artifact_sha256, step.artifact_url)
         outcome = await deploy(runner, recipe, _task(step, file), say)
     except fetch.FetchFailed as failure:

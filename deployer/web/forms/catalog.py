@@ -29,23 +29,23 @@ def _recipe_text(text: str) -> str:
 class ServiceForm(StrictForm):
     """A service and its recipe."""
 
-    name = Parsed("Name", by(parse_name, "name"))
-    language = Parsed("Language", by(parse_text, "language", 64), empty="")
-    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
-    build_orig = Parsed("Built by", by(parse_text, "build_orig", 200), empty="")
-    build_url = Parsed("Build address", by(parse_url, "build_url"), empty="")
-    kind = Parsed("Recipe", _recipe_text, empty="release")
-    restart = Parsed("Restart command", _recipe_text, empty="")
-    deploy = Parsed("Deploy command", _recipe_text, empty="")
-    timeout = Parsed("Time limit of the command, seconds", _recipe_text, empty="")
-    keep = Parsed("Releases kept on the host", _recipe_text, empty="")
-    health = Parsed("Health check", _recipe_text, empty="")
-    health_path = Parsed("Path of the health check", _recipe_text, empty="")
-    health_command = Parsed("Command of the health check", _recipe_text, empty="")
-    health_timeout = Parsed("Time limit of the health check, seconds", _recipe_text, empty="")
-    probe = Parsed("Probe", _recipe_text, empty="")
-    probe_path = Parsed("Path of the probe", _recipe_text, empty="")
-    probe_command = Parsed("Command of the probe", _recipe_text, empty="")
+    name = Parsed(N_("Name"), by(parse_name, "name"))
+    language = Parsed(N_("Language"), by(parse_text, "language", 64), empty="")
+    description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
+    build_orig = Parsed(N_("Built by"), by(parse_text, "build_orig", 200), empty="")
+    build_url = Parsed(N_("Build address"), by(parse_url, "build_url"), empty="")
+    kind = Parsed(N_("Recipe"), _recipe_text, empty="release")
+    restart = Parsed(N_("Restart command"), _recipe_text, empty="")
+    deploy = Parsed(N_("Deploy command"), _recipe_text, empty="")
+    timeout = Parsed(N_("Time limit of the command, seconds"), _recipe_text, empty="")
+    keep = Parsed(N_("Releases kept on the host"), _recipe_text, empty="")
+    health = Parsed(N_("Health check"), _recipe_text, empty="")
+    health_path = Parsed(N_("Path of the health check"), _recipe_text, empty="")
+    health_command = Parsed(N_("Command of the health check"), _recipe_text, empty="")
+    health_timeout = Parsed(N_("Time limit of the health check, seconds"), _recipe_text, empty="")
+    probe = Parsed(N_("Probe"), _recipe_text, empty="")
+    probe_path = Parsed(N_("Path of the probe"), _recipe_text, empty="")
+    probe_command = Parsed(N_("Command of the probe"), _recipe_text, empty="")
 
     def check(self) -> None:
         """As for any form, and then the recipe as a whole."""
@@ -71,9 +71,9 @@ class ServiceForm(StrictForm):
 class BuildForm(StrictForm):
     """How a build stands. ``uploaded`` is the sha256 of a file that came with the form."""
 
-    status = Parsed("Build status", _STATUS)
-    artifact_url = Parsed("Artifact address", by(parse_url, "artifact_url"), empty="")
-    sha256 = Parsed("SHA-256 of the artifact", by(parse_sha256, "sha256"), empty=None)
+    status = Parsed(N_("Build status"), _STATUS)
+    artifact_url = Parsed(N_("Artifact address"), by(parse_url, "artifact_url"), empty="")
+    sha256 = Parsed(N_("SHA-256 of the artifact"), by(parse_sha256, "sha256"), empty=None)
     uploaded: str | None = None
 
     @classmethod
@@ -126,9 +126,9 @@ class BuildForm(StrictForm):
 class VersionForm(BuildForm):
     """A version of a service."""
 
-    version = Parsed("Version", by(parse_name, "version"))
-    ref = Parsed("Source reference", by(parse_text, "ref", 200), empty="")
-    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
+    version = Parsed(N_("Version"), by(parse_name, "version"))
+    ref = Parsed(N_("Source reference"), by(parse_text, "ref", 200), empty="")
+    description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
 
     def new(self) -> NewVersion:
         """The version to add; call it on a form that :meth:`read` returned."""

@@ -21,10 +21,10 @@ _YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on":
 class HostForm(StrictForm):
     """A machine."""
 
-    hostname = Parsed("Name", by(parse_hostname, "hostname"))
-    address = Parsed("Address", by(parse_address, "address"))
+    hostname = Parsed(N_("Name"), by(parse_hostname, "hostname"))
+    address = Parsed(N_("Address"), by(parse_address, "address"))
     reach = Parsed(
-        "Reached by",
+        N_("Reached by"),
         one_of(
             "reach",
             {reach.value: reach for reach in Reach},
@@ -33,8 +33,8 @@ class HostForm(StrictForm):
         ),
         empty=Reach.LOCAL,
     )
-    directory = Parsed("Directory of its services", by(parse_directory, "directory"))
-    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
+    directory = Parsed(N_("Directory of its services"), by(parse_directory, "directory"))
+    description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
 
     def new(self) -> NewHost:
         """The host to add; call it on a form that :meth:`read` returned."""
@@ -71,14 +71,14 @@ def _weight(text: str) -> int:
 class InstanceForm(StrictForm):
     """A service that runs on a host already."""
 
-    host_id = Parsed("Host", _id("host_id"))
-    version_id = Parsed("Version that runs there", _id("version_id"))
-    port = Parsed("Port", by(parse_port, "port"))
-    tag = Parsed("Tag", by(parse_name, "tag"), empty="")
-    weight = Parsed("Weight", _weight, empty=0)
-    description = Parsed("Description", by(parse_text, "description", 2000), empty="", widget=TextArea())
+    host_id = Parsed(N_("Host"), _id("host_id"))
+    version_id = Parsed(N_("Version that runs there"), _id("version_id"))
+    port = Parsed(N_("Port"), by(parse_port, "port"))
+    tag = Parsed(N_("Tag"), by(parse_name, "tag"), empty="")
+    weight = Parsed(N_("Weight"), _weight, empty=0)
+    description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
     is_maintain = Parsed(
-        "In maintenance",
+        N_("In maintenance"),
         one_of("is_maintain", _YES_NO, N_("This is neither yes nor no."), N_("Send true or false.")),
         empty=False,
     )

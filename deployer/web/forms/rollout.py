@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from werkzeug.datastructures import MultiDict
 
+from deployer.domain.errors import N_
 from deployer.domain.hosts import parse_host_ids
 from deployer.domain.ids import parse_version_id
 from deployer.domain.names import parse_text
@@ -15,9 +16,9 @@ from deployer.web.forms.base import Parsed, StrictForm, by
 class RolloutForm(StrictForm):
     """Upgrade or revert: the same fields in both directions (S3)."""
 
-    dest_version = Parsed("Target version", parse_version_id)
-    host = Parsed("Hosts", parse_host_ids)
-    reason = Parsed("Why", by(parse_text, "reason", 200), empty="")
+    dest_version = Parsed(N_("Target version"), parse_version_id)
+    host = Parsed(N_("Hosts"), parse_host_ids)
+    reason = Parsed(N_("Why"), by(parse_text, "reason", 200), empty="")
 
     def command(self, service_id: int, version_id: int, action: Action) -> StartRollout:
         """What was asked for; call it on a form that :meth:`read` returned."""
