@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 
 NAME = "deployer"
 DRAIN = "deployer.jobs.drain.drain"
-SWEEP = "deployer.jobs.sweeper.sweep"
-ALLOWED = frozenset({DRAIN, SWEEP})
+ALLOWED = frozenset({DRAIN})
 TICK_SECONDS = 5
 CLEAN_SECONDS = 600
 
@@ -96,27 +95,18 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
 
 def ring(rollout_id: int) -> bool:
     """Tell the workers that there are steps to drain. False when Redis cannot be reached: a worker's tick will ring."""
-    return _enqueue(DRAIN, rollout_id)
-
-
-def ring_sweep() -> bool:
-    """Tell the workers that leases have expired."""
-    return _enqueue(SWEEP)
+    try:
+        with connect(current_app.config["REDIS_URL"]) as connection:
+            queue = Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
+            # No time limit: every remote action has its own, and RQ's would interrupt a settle.
+            queue.enqueue_call(DRAIN, args=[rollout_id], timeout=-1, result_ttl=0, failure_ttl=3600)
+    except (redis.RedisError, OSError) as problem:
+        log.warning("Redis could not be reached (%s); the work waits in the database", problem)
+        return False
+    return True
 
 
 def is_silent() -> bool:
     """Whether nothing is waiting in Redis; raises redis.RedisError when it cannot be asked."""
     with connect(current_app.config["REDIS_URL"]) as connection:
         return bool(Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer).is_empty())
-
-
-def _enqueue(function: str, *arguments: int) -> bool:
-    try:
-        with connect(current_app.config["REDIS_URL"]) as connection:
-            queue = Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
-            # No time limit: every remote action has its own, and RQ's would interrupt a settle.
-            queue.enqueue_call(function, args=list(arguments), timeout=-1, result_ttl=0, failure_ttl=3600)
-    except (redis.RedisError, OSError) as problem:
-        log.warning("Redis could not be reached (%s); the work waits in the database", problem)
-        return False
-    return True

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
+from sqlalchemy.exc import DBAPIError
 
-from deployer.jobs.execute import execute
+from deployer.jobs.execute import Work, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
 from deployer.operations import steps
 from deployer.operations.steps import TakenStep
@@ -23,6 +24,8 @@ T = TypeVar("T")
 SLOTS = 50  # steps at a time in one job
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how often a busy job looks for work that was accepted meanwhile
+PATIENCE_SECONDS = 15.0  # that a database may be away; less than what is left of a lease after a heartbeat
+RETRY_SECONDS = 0.5
 SAY_SECONDS = 0.4  # how often new log lines are written
 
 
@@ -76,21 +79,26 @@ class Drain:
             await asyncio.gather(heart, *self.running, return_exceptions=True)
 
     async def _take(self) -> None:
-        for rollout_id in await self._database(steps.unfinished_rollouts):
+        """Start what waits, in every rollout; and ask the hosts of steps whose worker died how they are."""
+        for step in await self._database(steps.take_over, worker_name()):
+            self._begin(Held(step), ask_what_is_left)
+        for rollout_id in await self._database(steps.waiting_rollouts):
             free = self.slots - len(self.running)
-            for step in await self._database(steps.take_steps, rollout_id, worker_name(), free) if free else ():
-                held = Held(step)
-                self.running[asyncio.create_task(self._work(held))] = held
+            for step in await self._database(steps.take_steps, rollout_id, worker_name(), free) if free > 0 else ():
+                self._begin(Held(step), execute)
 
-    async def _work(self, held: Held) -> None:
+    def _begin(self, held: Held, work: Work) -> None:
+        self.running[asyncio.create_task(self._work(held, work))] = held
+
+    async def _work(self, held: Held, work: Work) -> None:
         voice = asyncio.create_task(self._speak(held))
         try:
-            end = await execute(held.step, self.app.config["SETTINGS"].artifacts, held.journal)
+            end = await work(held.step, self.app.config["SETTINGS"].artifacts, held.journal)
         finally:
             voice.cancel()
             await asyncio.gather(voice, return_exceptions=True)
         await self._say(held)
-        if not await self._database(steps.settle_step, held.step, end):
+        if not await self._insist(steps.settle_step, held.step, end):
             log.warning("step %s went on without us; our end of it was not written", held.step.step_id)
 
     async def _speak(self, held: Held) -> None:
@@ -100,8 +108,13 @@ class Drain:
 
     async def _say(self, held: Held) -> None:
         lines, phase = held.journal.drain()
-        if lines or phase:
+        if not lines and phase is None:
+            return
+        try:
             await self._database(steps.say, held.step, lines, phase)
+        except DBAPIError:
+            held.journal.take_back(lines, phase)  # a database that is away for a moment must not fail an upgrade
+            log.warning("what step %s said could not be written yet", held.step.step_id)
 
     async def _keep_leases(self) -> None:
         """Renew all leases at once. A step whose lease went to somebody else is stopped here, before it can do harm."""
@@ -110,14 +123,26 @@ class Drain:
             held = {one.step.step_id: one.step.attempt for one in self.running.values()}
             try:
                 ours = await asyncio.wait_for(
-                    self._database(steps.keep_leases, held), steps.LEASE_SECONDS - 2 * HEARTBEAT_SECONDS
+                    self._insist(steps.keep_leases, held), steps.LEASE_SECONDS - 2 * HEARTBEAT_SECONDS
                 )
-            except Exception:
+            except (TimeoutError, DBAPIError):
                 log.exception("the leases could not be renewed; stopping the steps before they end")
                 ours = set()
             for task, one in self.running.items():
                 if one.step.step_id in held and one.step.step_id not in ours:
                     task.cancel()
+
+    async def _insist(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As ``_database``, again and again while the database is away. Every operation here is guarded, so one that
+        was done and not heard of changes nothing the second time."""
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._database(operation, *args, **kwargs)
+            except DBAPIError:
+                if asyncio.get_running_loop().time() > until:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _database(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         def inside() -> T:

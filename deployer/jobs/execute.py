@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from deployer.domain.errors import N_, Refused
@@ -17,6 +18,7 @@ from deployer.remote.local import LocalRunner
 from deployer.remote.runner import Runner
 
 log = logging.getLogger(__name__)
+Work = Callable[[TakenStep, Path, Journal], Awaitable[Settlement]]
 
 
 def runner_for(step: TakenStep) -> Runner:
@@ -42,6 +44,14 @@ async def execute(step: TakenStep, store: Path, say: Journal) -> Settlement:
         say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
         return Settlement(False, await ask(step), "Deployer itself failed; the log of the worker has the details.")
     return Settlement(outcome.ok, outcome.running, outcome.reason)
+
+
+async def ask_what_is_left(step: TakenStep, _store: Path, say: Journal) -> Settlement:
+    """The end of a step whose worker died in the middle: whatever the host says it runs now."""
+    say.phase(N_("Asking for the version"))
+    found = await ask(step)
+    told = f"it runs {found} now" if found else "what it runs could not be determined"
+    return Settlement(False, found, f"The worker that did this was lost in the middle. The host was asked: {told}.")
 
 
 async def ask(step: TakenStep) -> str | None:

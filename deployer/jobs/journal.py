@@ -20,6 +20,11 @@ class StepJournal:
         """One line of log."""
         self._lines.append(text)
 
+    def take_back(self, lines: list[str], phase: str | None) -> None:
+        """What was drained and could not be written after all."""
+        self._lines = lines + self._lines
+        self._phase = phase if self._phase is None else self._phase
+
     def drain(self) -> tuple[list[str], str | None]:
         """The new lines, and the phase if it changed. Empty and None when nothing was said."""
         lines, phase = self._lines, self._phase

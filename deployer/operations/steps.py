@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import N_
@@ -136,19 +136,17 @@ def settle_step(step: TakenStep, end: Settlement) -> bool:
     return True
 
 
-def unfinished_rollouts() -> list[int]:
-    """Rollouts with steps that wait for a worker, oldest first: what to ring for after a silence."""
-    rows = select(Step.rollout_id).where(Step.state == StepState.QUEUED).distinct().order_by(Step.rollout_id)
+def waiting_rollouts() -> list[int]:
+    """Rollouts with steps that no living worker has, oldest first: what to ring for after a silence."""
+    waits = (Step.state == StepState.QUEUED) | and_(*claims.expired())
+    rows = select(Step.rollout_id).where(waits).distinct().order_by(Step.rollout_id)
     return list(db.session.execute(rows).scalars())
-
-
-def has_expired() -> bool:
-    """Whether a running step's lease has run out."""
-    return db.session.execute(select(Step.id).where(*claims.expired()).limit(1)).first() is not None
 
 
 def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenStep]:
     """Take the steps whose leases have run out, each with the next fencing number: who had them can no longer write."""
+    if db.session.execute(select(Step.id).where(*claims.expired()).limit(1)).first() is None:
+        return []
     with transaction() as session:
         by_rollout: dict[int, dict[int, int]] = {}
         for step_id, attempt, rollout_id in claims.take_over(session(), worker, lease_seconds):

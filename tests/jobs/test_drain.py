@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from deployer.domain.hosts import HostChoice
 from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
@@ -81,7 +83,7 @@ def test_a_host_that_cannot_be_asked_is_unlocked_and_marked_unverified(app: Flas
 def test_a_late_worker_changes_nothing(app: Flask, real_fleet: Fleet) -> None:
     rollout_id = real_fleet.start("1.4.0")
     late = steps.take_steps(rollout_id, "late", 2, lease_seconds=-1)
-    assert steps.has_expired()
+    assert steps.waiting_rollouts() == [rollout_id]
     now = steps.take_over("sweeper")
     assert [step.attempt for step in now] == [2, 2]
     before = [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()]
@@ -134,3 +136,37 @@ def test_a_rollout_accepted_while_another_is_slow_does_not_wait_for_it(app: Flas
     assert rollouts.rollout(quick).state is RolloutState.SUCCEEDED
     (quick_step,), (slow_step,) = rollouts.steps(quick), rollouts.steps(slow)
     assert quick_step.started and slow_step.finished and quick_step.started < slow_step.finished
+
+
+def test_a_step_whose_worker_died_ends_with_what_the_host_says_it_runs(app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    steps.take_steps(rollout_id, "dead", 2, lease_seconds=-1)
+    drain(app)
+    for instance in real_fleet.instances():
+        assert (instance.rollout_id, instance.status) == (None, InstanceStatus.UPGRADE_FAILED)
+        assert (instance.version_id, instance.evidence) == (real_fleet.versions["1.1.0"], Evidence.CONFIRMED)
+    for step in rollouts.steps(rollout_id):
+        assert (step.state, step.attempt, step.running_label) == (StepState.FAILED, 2, "1.1.0")
+        assert "lost" in step.error
+
+
+@pytest.mark.parametrize("operation", ["settle_step", "say"])
+def test_a_database_that_is_away_for_a_moment_fails_no_step(
+    app: Flask, real_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    real, calls = getattr(steps, operation), 0
+
+    def away(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= 2:
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+        return real(*args)
+
+    monkeypatch.setattr(steps, operation, away)
+    rollout_id = real_fleet.start("1.4.0")
+    drain(app)
+    assert calls > 2
+    assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
+    assert {instance.rollout_id for instance in real_fleet.instances()} == {None}
+    assert all("Done" in step.phase and step.lines for step in rollouts.steps(rollout_id))

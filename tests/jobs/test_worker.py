@@ -21,6 +21,7 @@ from deployer.domain.status import InstanceStatus, RolloutState, StepState
 from deployer.extensions import db
 from deployer.models import Step
 from deployer.models.columns import Now
+from deployer.operations.transaction import transaction
 from deployer.queries import rollouts
 from tests.jobs.conftest import Fleet
 
@@ -110,8 +111,8 @@ def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
     wait_for(lambda: horse() != 0)
     os.kill(horse(), signal.SIGKILL)
     # Nobody renews the leases any more; rather than wait for them we let them run out.
-    db.session.execute(update(Step).where(Step.rollout_id == rollout_id).values(lease_until=Now(-1)))
-    db.session.commit()
+    with transaction() as session:
+        session.execute(update(Step).where(Step.rollout_id == rollout_id).values(lease_until=Now(-1)))
     wait_for(ended(rollout_id))
     answers = real_fleet.answers()
     labels = {number: label for label, number in real_fleet.versions.items()}
