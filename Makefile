@@ -21,7 +21,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Make the virtual environment .venv from the lock file
@@ -54,6 +54,10 @@ bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare U
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## Build dist/deployer-….whl, which carries templates, static files and migrations
 	@$(BIN)/python -m build --wheel --no-isolation
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-dev machine ## Write every page into screenshots/ and the README's pictures into docs/images/
+	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: messages
 messages: $(VENV)/.installed-dev ## Bring the message catalogues up to date with code and templates

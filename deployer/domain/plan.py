@@ -155,10 +155,10 @@ def busy(held: Sequence[InstanceSnapshot]) -> Conflict:
         if one.holder
     ]
     more = len(held) - len(named)
-    facts = {"hosts": ", ".join(named) + (f" +{more}" if more else ""), "count": len(held)}
+    facts = {"hosts": ", ".join(named) + (f" +{more}" if more else "")}
     return Conflict(
-        N_("Locked hosts among the chosen: %(count)s."),
-        N_("Held by a rollout: %(hosts)s. Leave them out, or wait until it has ended. Nothing was started."),
+        N_("Locked: %(hosts)s."),
+        N_("Leave out what is locked, or wait until its rollout has ended. Nothing was started."),
         "host",
         facts,
     )

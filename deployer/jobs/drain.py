@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -91,20 +92,23 @@ class Drain:
         self.running[asyncio.create_task(self._work(held, work))] = held
 
     async def _work(self, held: Held, work: Work) -> None:
-        voice = asyncio.create_task(self._speak(held))
+        done = asyncio.Event()
+        voice = asyncio.create_task(self._speak(held, done))
         try:
             end = await work(held.step, self.app.config["SETTINGS"].artifacts, held.journal)
         finally:
-            voice.cancel()
-            await asyncio.gather(voice, return_exceptions=True)
-        await self._say(held)
+            # Never cancelled: a batch that is on its way to the database would be lost, and the last lines matter most.
+            done.set()
+            await voice
         if not await self._insist(steps.settle_step, held.step, end):
             log.warning("step %s went on without us; our end of it was not written", held.step.step_id)
 
-    async def _speak(self, held: Held) -> None:
-        while True:
+    async def _speak(self, held: Held, done: asyncio.Event) -> None:
+        while not done.is_set():
             await self._say(held)
-            await asyncio.sleep(SAY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), SAY_SECONDS)
+        await self._say(held)
 
     async def _say(self, held: Held) -> None:
         lines, phase = held.journal.drain()

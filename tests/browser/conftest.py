@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import launched, missing_chromium
-from tests.browser.scripted import BusyWorker, Scripted
+from tests.browser.pause import PausedWorker
+from tests.browser.scripted import Scripted
 from tests.browser.visits import Visits, sign_in
 from tests.conftest import need
 from tests.demo.tree import Tree
@@ -60,6 +61,12 @@ def page(visits: Visits) -> Page:
     return visits.signed_in()
 
 
+@pytest.fixture(scope="package")
+def still_service(demo: Tree) -> Scripted:
+    """A service for tests that look at it and change nothing."""
+    return Scripted.add(demo)
+
+
 @pytest.fixture
 def service(demo: Tree) -> Iterator[Scripted]:
     """A service of the test's own."""
@@ -69,8 +76,8 @@ def service(demo: Tree) -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def busy_worker(demo: Tree) -> Iterator[BusyWorker]:
-    """Until the test lets go of it, every rollout waits, so that there is time to look."""
-    busy = BusyWorker(demo)
-    yield busy
-    busy.let_go()
+def paused_worker(demo: Tree) -> Iterator[PausedWorker]:
+    """Until the test lets it go on, every rollout waits."""
+    worker = PausedWorker(demo)
+    yield worker
+    worker.go_on()

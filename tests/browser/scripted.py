@@ -71,19 +71,3 @@ class Scripted:
     def roll_out(self, target: str, *hostnames: str) -> int:
         """Start an upgrade from 1.1.0 over the API, as the demo's user; its id."""
         return self.demo.roll_out(self.name, "1.1.0", target, host=self.host_ids(*hostnames))
-
-
-class BusyWorker:
-    """The demo has one worker. While it is busy here, other rollouts are accepted, hold their hosts, and wait."""
-
-    def __init__(self, demo: Tree) -> None:
-        self._service = Scripted.add(demo)
-        self._service.close_gate()
-        self._rollout = self._service.roll_out("1.2.0", "demo-6")
-        while demo.call(f"/rollouts/{self._rollout}")["state"] != "running":
-            pass
-
-    def let_go(self) -> None:
-        """The worker takes up what waits."""
-        self._service.open_gate()
-        self._service.demo.wait_for_rollout(self._rollout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,8 +72,8 @@ def open_dialog(page: Page, service_id: int, action: str = "Upgrade") -> Locator
     """The page of a service with its dialog open."""
     page.goto(f"/services/{service_id}")
     page.get_by_role("link", name=f"{action}…", exact=True).click()
-    dialog = page.get_by_role("dialog", name=action)
-    expect(dialog).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_have_accessible_name(re.compile(f"^{action} "))
     return dialog
 
 
