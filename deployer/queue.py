@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from flask import current_app
 from rq import Queue, Worker
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -42,7 +43,13 @@ class SafeJob(Job):
 
     def restore(self, raw_data: Any) -> Any:
         """Read the job's hash; names of callbacks and webhooks in it are dropped, we never set any."""
-        result = super().restore(raw_data)
+        try:
+            result = super().restore(raw_data)
+            self._deserialize_data()
+        except Exception as problem:
+            # To RQ this job is not there, and it goes on with the next; anything else would end the worker.
+            log.error("a job in Redis was refused: %s", problem)
+            raise NoSuchJobError(str(problem)) from problem
         self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
         self.webhooks = []
         return result
@@ -64,6 +71,11 @@ class SafeWorker(Worker):
             worker_ttl=TICK_SECONDS + 15,  # RQ waits for a job for this less 15 seconds, then looks around
             maintenance_interval=TICK_SECONDS - 1,
         )
+
+    @property
+    def was_told_to_stop(self) -> bool:
+        """Whether a signal asked for the end; RQ also ends, without a word to its caller, on errors of its own."""
+        return self._shutdown_requested_date is not None
 
     def run_maintenance_tasks(self) -> None:
         """RQ's hook between jobs. Its own cleaning is wanted only now and then."""

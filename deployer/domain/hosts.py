@@ -19,6 +19,17 @@ class HostChoice:
     ids: tuple[int, ...] = ()
 
 
+def check_count(hosts: int) -> None:
+    """Raise :class:`Invalid` on field ``host`` when one rollout cannot take so many."""
+    if hosts > MAX_HOSTS:
+        raise Invalid(
+            N_("These are too many hosts."),
+            N_("One rollout takes at most %(limit)s hosts. Split it into several."),
+            "host",
+            {"limit": MAX_HOSTS},
+        )
+
+
 def parse_host_ids(text: str) -> HostChoice:
     """Read ``all`` or ``3,5,9``. Raises :class:`Invalid` on field ``host`` for anything else."""
     if not text:
@@ -26,13 +37,7 @@ def parse_host_ids(text: str) -> HostChoice:
     if text == "all":
         return HostChoice(everyone=True)
     # Counted before splitting, so that a hostile list is never built up in memory.
-    if text.count(",") >= MAX_HOSTS:
-        raise Invalid(
-            N_("These are too many hosts."),
-            N_("One rollout takes at most %(limit)s hosts. Split it into several."),
-            "host",
-            {"limit": MAX_HOSTS},
-        )
+    check_count(text.count(",") + 1)
     ids: list[int] = []
     seen: set[int] = set()
     for position, part in enumerate(text.split(","), start=1):

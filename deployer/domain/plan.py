@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployer.domain.errors import N_, Conflict, Invalid, no_such
-from deployer.domain.hosts import HostChoice
+from deployer.domain.hosts import HostChoice, check_count
 from deployer.domain.status import Action, BuildStatus, InstanceStatus
 
 NAMED_AT_MOST = 5  # busy hosts named in one refusal; the rest are counted
@@ -137,6 +137,7 @@ def choose(hosts: HostChoice, instances: Sequence[InstanceSnapshot]) -> tuple[In
                 {"id": strangers[0]},
             )
         instances = [by_host[host_id] for host_id in hosts.ids]
+    check_count(len(instances))
     if not instances:
         raise Invalid(
             N_("Please send the right host ids."),

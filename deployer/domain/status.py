@@ -36,6 +36,11 @@ class InstanceStatus(IntEnum):
     REVERT_FAILED = 13  # the same for a revert
     DELETE_FAILED = 14
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether the last thing that was tried on the instance did not succeed."""
+        return self >= InstanceStatus.INSTALL_FAILED
+
     @staticmethod
     def during(action: Action) -> InstanceStatus:
         """The status of an instance while ``action`` holds it."""

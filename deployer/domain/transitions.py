@@ -38,7 +38,7 @@ STEP: Mapping[tuple[S, StepEvent], S] = {
 
 ROLLOUT: Mapping[tuple[R, RolloutEvent], R] = {
     (R.QUEUED, RolloutEvent.START): R.RUNNING,
-    (R.QUEUED, RolloutEvent.CANCEL): R.CANCELLED,
+    (R.QUEUED, RolloutEvent.CANCEL): R.CANCELLING,
     (R.RUNNING, RolloutEvent.CANCEL): R.CANCELLING,
     (R.RUNNING, RolloutEvent.END_WELL): R.SUCCEEDED,
     (R.RUNNING, RolloutEvent.END_FAILED): R.FAILED,

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
@@ -58,6 +59,8 @@ class Drain:
     app: Flask
     slots: int = SLOTS
     running: dict[asyncio.Task[None], Held] = field(default_factory=dict)
+    # Their own, so that no slow file or download stands before a heartbeat.
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "database"))
 
     async def run(self) -> None:
         """Until nothing is queued and nothing runs."""
@@ -78,6 +81,7 @@ class Drain:
             for task in self.running:
                 task.cancel()
             await asyncio.gather(heart, *self.running, return_exceptions=True)
+            self.threads.shutdown()
 
     async def _take(self) -> None:
         """Start what waits, in every rollout; and ask the hosts of steps whose worker died how they are."""
@@ -102,6 +106,12 @@ class Drain:
             await voice
         if not await self._insist(steps.settle_step, held.step, end):
             log.warning("step %s went on without us; our end of it was not written", held.step.step_id)
+            return
+        step = held.step
+        log.info(
+            "rollout #%s: %s on %s, %s → %s: %s", step.rollout_id, step.service, step.hostname, step.from_label,
+            step.to_label, "succeeded" if end.ok else end.error,
+        )  # fmt: skip
 
     async def _speak(self, held: Held, done: asyncio.Event) -> None:
         while not done.is_set():
@@ -117,7 +127,8 @@ class Drain:
         try:
             await self._database(steps.say, held.step, lines, phase)
         except DBAPIError:
-            held.journal.take_back(lines, phase)  # a database that is away for a moment must not fail an upgrade
+            # A database that is away for a moment must not fail an upgrade.
+            held.journal.take_back(lines, phase)
             log.warning("what step %s said could not be written yet", held.step.step_id)
 
     async def _keep_leases(self) -> None:
@@ -153,4 +164,4 @@ class Drain:
             with self.app.app_context():
                 return operation(*args, **kwargs)
 
-        return await asyncio.to_thread(inside)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, inside)

@@ -12,7 +12,7 @@ from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.recipe import Recipe, dump_recipe
 from deployer.domain.status import BuildStatus
-from deployer.models import Service, Version, claims
+from deployer.models import Instance, Service, Version, claims
 from deployer.models.columns import utc_now
 from deployer.operations.transaction import audit, transaction
 
@@ -68,6 +68,38 @@ def add_service(new: NewService, actor: Actor) -> int:
             return service.id
     except IntegrityError:
         raise taken(N_("There is a service of this name already."), "name") from None
+
+
+def change_service(service_id: int, new: NewService, actor: Actor) -> None:
+    """Change what a service is and how it is deployed. Raises NotFound, and Conflict when its name would change or when
+    a rollout is under way: its hosts must all be done by one recipe."""
+    actor.require(Verb.MANAGE)
+    with transaction() as session:
+        service = session.get(Service, service_id)
+        if service is None:
+            raise no_such("service", service_id)
+        service.rev = claims.bump(session(), service_id)
+        if new.name != service.name:
+            raise Conflict(
+                N_("A service keeps its name."),
+                N_("Its directory on the hosts is named after it. Add a new service instead."),
+                "name",
+            )
+        if session.execute(
+            select(Instance.id).where(Instance.service_id == service_id, Instance.rollout_id.is_not(None))
+        ).first():
+            raise Conflict(
+                N_("A rollout of this service is under way."), N_("Wait until it has ended, then change the service.")
+            )
+        before = {"recipe": service.recipe}
+        service.language = new.language
+        service.description = new.description
+        service.build_orig = new.build_orig
+        service.build_url = new.build_url
+        service.recipe = dump_recipe(new.recipe)
+        service.updated = utc_now()
+        service.updated_by = actor.name
+        audit(actor.name, "change", "service", service.id, before=before, after={"recipe": service.recipe})
 
 
 def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:

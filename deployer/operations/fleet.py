@@ -44,6 +44,12 @@ def add_host(new: NewHost, actor: Actor) -> int:
     actor.require(Verb.MANAGE)
     try:
         with transaction() as session:
+            if session.execute(select(Host.id).where(Host.reach == new.reach, Host.directory == new.directory)).first():
+                raise Conflict(
+                    N_("Another host has this directory."),
+                    N_("Two hosts in one directory would overwrite each other's services. Choose another directory."),
+                    "directory",
+                )
             host = Host(
                 hostname=new.hostname,
                 address=new.address,

@@ -19,11 +19,11 @@ from deployer.domain.plan import (
     plan_rollout,
 )
 from deployer.domain.recipe import ReleaseRecipe, parse_recipe
-from deployer.domain.status import RolloutState
 from deployer.domain.transitions import RolloutEvent, advance_rollout
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Version, claims
 from deployer.models.columns import among, utc_now
+from deployer.operations.ending import end_if_done
 from deployer.operations.transaction import audit, transaction
 
 
@@ -102,11 +102,9 @@ def cancel(rollout_id: int, actor: Actor) -> None:
         session.refresh(rollout)
         at = utc_now()
         rollout.state = advance_rollout(rollout.state, RolloutEvent.CANCEL)
-        rollout.rev = rev
-        if rollout.state is RolloutState.CANCELLED:
-            rollout.finished = at
         session.flush()
         never_started = claims.cancel_queued(session(), rollout.id, at, rev)
+        end_if_done(rollout, rev)
         audit(actor.name, "cancel", "rollout", rollout.id, never_started=never_started)
 
 

@@ -10,10 +10,10 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import N_
 from deployer.domain.status import Action, Evidence, InstanceStatus, Reach, RolloutState, StepState
-from deployer.domain.transitions import RolloutEvent, StepEvent, advance_rollout, advance_step, ending
+from deployer.domain.transitions import RolloutEvent, StepEvent, advance_rollout, advance_step
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version, claims
-from deployer.models.columns import utc_now
+from deployer.operations.ending import end_if_done
 from deployer.operations.transaction import audit, transaction
 
 LEASE_SECONDS = 30.0
@@ -130,7 +130,7 @@ def settle_step(step: TakenStep, end: Settlement) -> bool:
                 source=step.from_label,
                 running=end.running,
             )
-            _end_rollout(step.rollout_id, rev)
+            end_if_done(session.get_one(Rollout, step.rollout_id), rev)
     except _Fenced:
         return False
     return True
@@ -156,18 +156,6 @@ def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenSt
             for rollout_id, taken in by_rollout.items()
             for step in _described(session.get_one(Rollout, rollout_id), taken)
         ]
-
-
-def _end_rollout(rollout_id: int, rev: int) -> None:
-    session = db.session
-    session.flush()
-    states = set(session.execute(select(Step.state).where(Step.rollout_id == rollout_id).distinct()).scalars())
-    rollout = session.get_one(Rollout, rollout_id)
-    rollout.rev = rev
-    event = ending(states)
-    if event is not None:
-        rollout.state = advance_rollout(rollout.state, event)
-        rollout.finished = utc_now()
 
 
 def _version_id(service_id: int, label: str | None) -> int | None:

@@ -142,3 +142,23 @@ def test_a_forged_job_is_refused_and_the_worker_lives_on(
 def test_ringing_without_redis_says_so_and_does_not_wait(app: Flask) -> None:
     app.config["REDIS_URL"] = "redis://127.0.0.1:9"
     assert queue.ring(1) is False
+
+
+def test_garbage_in_redis_does_not_end_the_worker(
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    hashes: dict[str, dict[str, str | bytes]] = {
+        "no-date": {"data": "garbage", "created_at": "x"},
+        "no-json": {"data": b"\x80\x04.", "created_at": "2026-01-01T00:00:00.000000Z"},
+        "no-data": {"created_at": "2026-01-01T00:00:00.000000Z"},
+    }
+    with queue.connect(app.config["REDIS_URL"]) as connection:
+        for name, fields in hashes.items():
+            connection.hset(f"rq:job:{name}", mapping=fields)
+            connection.rpush(f"rq:queue:{queue.NAME}", name)
+    process = worker()
+    rollout_id = real_fleet.start("1.4.0")
+    wait_for(ended(rollout_id))
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(20) == 0
