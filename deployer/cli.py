@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import traceback
 
 import click
 
@@ -35,6 +37,22 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(module), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. What nobody expected is told in one line, as a person who types commands can use it."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError):
+            raise  # click tells these in its own way
+        except Exception as problem:
+            what = traceback.format_exception_only(problem)[0].strip().splitlines()[0]
+            if os.environ.get("DEPLOYER_DEBUG") == "1":
+                click.echo(traceback.format_exc(), err=True)
+                click.echo(f"deployer: {what}", err=True)
+            else:
+                hint = "DEPLOYER_DEBUG=1 in the environment shows where it happened."
+                click.echo(f"deployer: {what.rstrip('.')}. {hint}", err=True)
+            raise SystemExit(1) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import redis
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
+DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 MIN_SECRET = 32  # characters; what `secrets.token_hex(16)` gives at least
 
 
@@ -53,20 +58,17 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     the home, readable by its owner only.
     """
     env = os.environ if environ is None else environ
-    home = Path(env.get("DEPLOYER_HOME") or ".deployer").expanduser().absolute()
+    home = _home(env.get("DEPLOYER_HOME") or ".deployer")
     secret = env.get("SECRET_KEY") or _kept_secret(home)
     if len(secret) < MIN_SECRET:
         raise BadSettings(
             f"SECRET_KEY has {len(secret)} characters; at least {MIN_SECRET} are needed. "
             "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
         )
-    database = env.get("DATABASE_URL") or sqlite_url(home / "deployer.db")
-    if database.startswith("postgres://"):
-        database = "postgresql://" + database.removeprefix("postgres://")
     return Settings(
         home=home,
-        database_url=database,
-        redis_url=env.get("REDIS_URL") or _socket_url(home),
+        database_url=_database_url(env.get("DATABASE_URL") or sqlite_url(home / "deployer.db")),
+        redis_url=_redis_url(env.get("REDIS_URL") or _socket_url(home)),
         secret_key=secret,
         secure_cookies=env.get("DEPLOYER_SECURE_COOKIES", "") == "1",
     )
@@ -75,6 +77,54 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def sqlite_url(file: Path) -> str:
     """The URL of a SQLite database; a path may have characters that mean something in a URL."""
     return f"sqlite:///{quote(str(file))}"
+
+
+def _home(text: str) -> Path:
+    try:
+        home = Path(text).expanduser().absolute()
+        str(home).encode()
+    except (RuntimeError, UnicodeEncodeError):
+        raise BadSettings(
+            "DEPLOYER_HOME is in the home of somebody unknown, or not text in UTF-8. Write another path."
+        ) from None
+    return home
+
+
+def _database_url(text: str) -> str:
+    """``text`` if it can be the URL of a database. It is not repeated in a message: it may have a password in it."""
+    if text.startswith("postgres://"):
+        text = "postgresql://" + text.removeprefix("postgres://")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in DATABASES or not _is_somewhere(url):
+        raise BadSettings(
+            "DATABASE_URL is not the URL of a database that is supported. Write sqlite:///PATH (a file) or "
+            "postgresql://USER:PASSWORD@HOST:PORT/NAME."
+        )
+    return text
+
+
+def _is_somewhere(url: URL) -> bool:
+    """Whether several processes find the same database there: in the memory each would have its own."""
+    if url.drivername == "sqlite":
+        return not url.host and bool(url.database) and url.database != ":memory:" and "mode" not in url.query
+    return url.port is None or 1 <= url.port <= 65535
+
+
+def _redis_url(text: str) -> str:
+    """``text`` if it can be the URL of a Redis. It is not repeated in a message either."""
+    try:
+        connection = redis.ConnectionPool.from_url(text).make_connection()  # connects to nothing yet
+        if isinstance(connection, redis.UnixDomainSocketConnection) and not connection.path:
+            raise ValueError
+    except (ValueError, TypeError, redis.RedisError):
+        raise BadSettings(
+            "REDIS_URL is not the URL of a Redis. Write redis://:PASSWORD@HOST:PORT/0, rediss://… for TLS, or "
+            "unix:///PATH."
+        ) from None
+    return text
 
 
 def _socket(home: Path) -> Path:

@@ -86,11 +86,17 @@ def find_server() -> str:
 
 def answers(url: str) -> bool:
     """Whether a Redis answers at ``url``."""
+    return not silence(url)
+
+
+def silence(url: str) -> str:
+    """Why no Redis answers at ``url``, "" when one does."""
     try:
         with connect(url) as connection:
-            return bool(connection.ping())
-    except (redis.RedisError, OSError):
-        return False
+            connection.ping()
+    except (redis.RedisError, OSError) as problem:
+        return str(problem).rstrip(".") or type(problem).__name__
+    return ""
 
 
 def log_path(settings: Settings) -> Path:

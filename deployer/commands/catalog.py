@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,12 +14,14 @@ import click
 from flask import current_app
 
 from deployer import artifacts
-from deployer.commands.inside import FAILED, actor, inside, stop
+from deployer.commands.inside import FAILED, REFUSED, actor, inside, stop
 from deployer.commands.options import given, options_of
 from deployer.operations import catalog
 from deployer.queries import names
 from deployer.web.forms.catalog import BUILD_STATUSES, BuildForm, ServiceForm, VersionForm
 from deployer.web.uploads import MAX_ARTIFACT
+
+TOO_LARGE = "artifact: The file is too large; at most 2 GiB are kept."
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,12 +102,24 @@ def record_build(service: str, label: str, artifact: Path | None, **fields: str 
     click.echo(f"Recorded the build of {service} {label}: {form.status.value.name.lower()}.")
 
 
+def _open(artifact: Path) -> BufferedReader:
+    """Open a regular file: a pipe or a device may never end, or never begin."""
+    file = os.fdopen(os.open(artifact, os.O_RDONLY | os.O_NONBLOCK), "rb")  # so that opening a pipe waits for nobody
+    found, problem = os.fstat(file.fileno()), ""
+    if not stat.S_ISREG(found.st_mode):
+        problem = f"artifact: {artifact} is not a regular file. Write what it gives into a file first."
+    elif found.st_size > MAX_ARTIFACT:
+        problem = TOO_LARGE
+    if problem:
+        file.close()
+        stop(problem, REFUSED)
+    return file
+
+
 def _sha256(artifact: Path | None) -> str | None:
     if artifact is None:
         return None
-    if artifact.stat().st_size > MAX_ARTIFACT:
-        raise click.BadParameter("The artifact is too large; at most 2 GiB are kept.", param_hint="--artifact")
-    with artifact.open("rb") as file:
+    with _open(artifact) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -110,7 +127,10 @@ def _keep(artifact: Path | None, sha256: str | None) -> None:
     """Into the store; only after the form was read, so that a refused form leaves nothing."""
     if artifact is None:
         return
-    with artifact.open("rb") as file:
-        kept = artifacts.store_stream(current_app.config["SETTINGS"].artifacts, file, MAX_ARTIFACT)
+    try:
+        with _open(artifact) as file:
+            kept = artifacts.store_stream(current_app.config["SETTINGS"].artifacts, file, MAX_ARTIFACT)
+    except artifacts.TooLarge:
+        stop(TOO_LARGE, REFUSED)
     if kept != sha256:
         stop("artifact: The file changed while it was read. Wait until it is complete, then try again.", FAILED)

@@ -30,8 +30,15 @@ def _migrating() -> Iterator[None]:
             stop(unreachable(problem), FAILED)
 
 
+def _revision(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Without what Alembic stumbles over instead of refusing it: nothing at all, and names of branches."""
+    if not value.strip() or "@" in value:
+        stop(f"revision: {value!r} names no revision. Write head, base, or the name of one.", REFUSED)
+    return value
+
+
 @db.command()
-@click.argument("revision", default="head")
+@click.argument("revision", default="head", callback=_revision)
 def upgrade(revision: str) -> None:
     """Bring the database up to REVISION (default: the newest). It is made if it is not there."""
     with _migrating():
@@ -39,7 +46,7 @@ def upgrade(revision: str) -> None:
 
 
 @db.command()
-@click.argument("revision", default="-1")
+@click.argument("revision", default="-1", callback=_revision)
 def downgrade(revision: str) -> None:
     """Bring the database down to REVISION (default: one step). What the newer schema kept is lost."""
     with _migrating():

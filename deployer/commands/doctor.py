@@ -50,10 +50,12 @@ def _database(_settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    if embedded.answers(settings.redis_url):
+    why = embedded.silence(settings.redis_url)
+    if not why:
         return ""
     if not settings.own_redis:
-        return "It does not answer. Start it, or check REDIS_URL; without REDIS_URL the worker starts one of its own."
+        mend = "Start it, or check REDIS_URL; without REDIS_URL the worker starts one of its own."
+        return f"It does not answer: {why}. {mend}"
     try:
         embedded.find_server()
     except embedded.NoRedis as problem:

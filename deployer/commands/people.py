@@ -6,10 +6,12 @@ import sys
 
 import click
 
-from deployer.commands.inside import actor, inside
+from deployer.commands.inside import REFUSED, actor, inside, stop
 from deployer.domain.access import Role, Scope
 from deployer.domain.names import parse_name, parse_text
 from deployer.operations import people
+
+MAX_INPUT = 64 * 1024  # bytes; far more than the longest password has
 
 
 @click.group()
@@ -28,11 +30,21 @@ def create_user(name: str, role: str, password_stdin: bool) -> None:
     """Create the person NAME, who then can sign in."""
     parse_name(name, "name")
     if password_stdin:
-        password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+        password = _piped_password()
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     created = people.create_user(name, password, Role(role), by=actor().name)
     click.echo(f"Created {name}, {role} (id {created}).")
+
+
+def _piped_password() -> str:
+    given = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(given) > MAX_INPUT:
+        stop("password: This is too long for a password.", REFUSED)
+    try:
+        return given.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        stop("password: This is not text in UTF-8. Check what is piped into the command.", REFUSED)
 
 
 @click.group()

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from deployer import embedded, webserver
 from deployer.commands import inside
+from deployer.commands.bind import checked, occupied
 from deployer.demo import supervisor
 from deployer.jobs import worker as jobs
+
+LOOK_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -49,7 +59,13 @@ def demo(home: Path | None, port: int, as_json: bool | None) -> None:
 
 
 @click.command()
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="HOST:PORT or unix:PATH to listen on.")
+@click.option(
+    "--bind",
+    callback=checked,
+    default="127.0.0.1:8000",
+    show_default=True,
+    help="HOST:PORT or unix:PATH to listen on, or fd://N of a socket that listens already.",
+)
 @click.option("--workers", type=click.IntRange(1), default=webserver.workers, show_default=True, help="Processes.")
 @click.option(
     "--threads", type=click.IntRange(1), default=webserver.threads, show_default=True, help="Threads in each."
@@ -60,6 +76,9 @@ def web(bind: str, workers: int, threads: int) -> None:
     For other machines to reach it, put a proxy with TLS in front and set DEPLOYER_SECURE_COOKIES=1.
     """
     inside.settings()
+    problem = occupied(bind)
+    if problem:
+        inside.stop(problem, inside.FAILED)
     options = ["--bind", bind, "--workers", str(workers), "--threads", str(threads)]
     argv = webserver.command(*options)
     os.execv(argv[0], argv)  # noqa: S606 (no shell is wanted)
@@ -69,13 +88,44 @@ def web(bind: str, workers: int, threads: int) -> None:
 def worker() -> None:
     """Carry out upgrades and reverts until told to stop; a running one is finished first.
 
-    Without REDIS_URL it starts the embedded Redis, unless one answers in this home already.
+    Without REDIS_URL it starts the embedded Redis, unless one answers in this home already. A Redis of your own that
+    does not answer is waited for. The exit status is 0 after SIGTERM or SIGINT, else 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with inside.application() as app:
         pass  # only made here: each job opens a context of its own
     try:
-        with embedded.running(app.config["SETTINGS"]):
-            jobs.run(app)
+        with _stoppable(), embedded.running(app.config["SETTINGS"]):
+            _wait_for_redis(app.config["REDIS_URL"])
+            orderly = jobs.run(app)
     except embedded.NoRedis as problem:
         inside.stop(str(problem), inside.FAILED)
+    if not orderly:
+        inside.stop("The worker ended by itself, because of the error that it logged last.", inside.FAILED)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """End in order when told to before the work has begun; from then on the worker listens for that itself."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait_for_redis(url: str) -> None:
+    """After a restart of the machine a worker may be there first. To end would use up what systemd allows of starts."""
+    told = ""
+    while why := embedded.silence(url):
+        if why != told:
+            log.warning("Redis does not answer: %s. The worker is waiting for it; REDIS_URL says where it is.", why)
+            told = why
+        time.sleep(LOOK_SECONDS)
+    if told:
+        log.info("Redis answers now.")

@@ -142,7 +142,11 @@ async def _start(spot: Spot, label: str) -> str:
         result = await LocalRunner(spot.address, spot.directory).run(command, notes.line)
     except RunnerError as error:
         return f"{spot.service} {label} on {spot.hostname}: {error}"
-    return "" if result.ok else f"{spot.service} {label} on {spot.hostname}: {'; '.join(notes.lines[-3:])}"
+    if result.ok:
+        return ""
+    log = Path(spot.directory, spot.service, "log", "service.log")  # as in payload/restart.py
+    why = "; ".join(line.strip() for line in notes.lines[-3:]).rstrip(".")
+    return f"{spot.service} {label} on {spot.hostname}: {why}. Its log is {log}."
 
 
 def _all(works: Sequence[Coroutine[None, None, str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -20,7 +21,7 @@ class Console:
 
     home: Path
 
-    def __call__(self, *words: str, stdin: str | None = None, **env: str) -> Result:
+    def __call__(self, *words: str, stdin: str | bytes | None = None, **env: str) -> Result:
         """Run ``deployer`` with these words."""
         environment = {"DEPLOYER_HOME": str(self.home), "DATABASE_URL": None, "REDIS_URL": None, "SECRET_KEY": None}
         return CliRunner().invoke(main, words, input=stdin, env={**environment, **env})
@@ -35,6 +36,18 @@ class Console:
         """The whole database, as text."""
         with closing(sqlite3.connect(self.home / "deployer.db")) as database:
             return "\n".join(database.iterdump())
+
+
+class Started(BaseException):
+    """`deployer web` would become gunicorn now, and the tests would be gone."""
+
+
+@pytest.fixture(autouse=True)
+def _do_not_become_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def execv(_program: str, argv: list[str]) -> None:
+        raise Started(argv)
+
+    monkeypatch.setattr(os, "execv", execv)
 
 
 @pytest.fixture

@@ -38,6 +38,21 @@ def test_a_password_that_is_too_short_or_long_is_refused(deployer: Console, pass
     assert deployer.rows("user") == []
 
 
+@pytest.mark.parametrize("password", [b"\xff\xfe1234567890", b"x" * 10_000_000], ids=["no text", "huge"])
+def test_a_password_of_bytes_that_cannot_be_one_is_refused(deployer: Console, password: bytes) -> None:
+    result = deployer("user", "create", "ann", "--password-stdin", stdin=password)
+
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("password: ")
+    assert deployer.rows("user") == []
+
+
+def test_a_password_may_be_in_any_script(deployer: Console) -> None:
+    result = deployer("user", "create", "ann", "--password-stdin", stdin="正确的马电池订书钉们".encode())
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_a_name_that_is_taken_is_a_conflict(deployer: Console) -> None:
     deployer("user", "create", "ann", "--password-stdin", stdin=PASSWORD)
     result = deployer("user", "create", "ann", "--password-stdin", stdin=PASSWORD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ ADD_SERVICE = ("service", "add")
 ADD_VERSION = ("version", "add", "orders")
 ADD_HOST = ("host", "add")
 RECORD = ("instance", "record")
-PLACE = ("--address", "192.0.2.8", "--directory", "/srv/deployer")
+PLACE = ("--address", "192.0.2.8", "--directory", "/srv/other")
 
 REFUSED = [
     ((*ADD_SERVICE, "", "--restart", "true"), "name"),
@@ -114,22 +115,6 @@ def test_all_refused_fields_are_named_at_once(stocked: Console) -> None:
     assert [line.partition(":")[0] for line in result.stderr.splitlines()] == ["hostname", "address", "directory"]
 
 
-def test_bad_settings_are_told_and_nothing_starts(deployer: Console) -> None:
-    result = deployer("doctor", SECRET_KEY="short")
-
-    assert result.exit_code == 2
-    assert result.stderr.startswith("SECRET_KEY has 5 characters")
-
-
-@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql://user:hidden@127.0.0.1:1/x", "nonsense"])
-def test_a_database_that_cannot_be_reached_is_told_without_its_password(deployer: Console, url: str) -> None:
-    result = deployer("user", "create", "ann", "--password-stdin", stdin="0123456789", DATABASE_URL=url)
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("The database cannot be used: ")
-    assert "hidden" not in result.output
-
-
 def test_bytes_that_are_no_text_end_in_a_message_and_not_in_a_traceback(empty_home: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "deployer", "user", "create", b"\xff\xfe", "--password-stdin"],
@@ -141,3 +126,32 @@ def test_bytes_that_are_no_text_end_in_a_message_and_not_in_a_traceback(empty_ho
 
     assert ended.returncode in (1, 2)
     assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("words", [(*ADD_VERSION, "2.0"), ("version", "build", "orders", "1.1")], ids=["add", "build"])
+def test_an_artifact_that_is_no_regular_file_is_refused_and_not_waited_for(
+    stocked: Console, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    before, fifo = stocked.dump(), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, Path("/dev/zero"), Path("/dev/null")):
+        result = stocked(*words, "--artifact", str(path))
+
+        assert result.exit_code == 2, result.output
+        assert result.stderr.startswith(f"artifact: {path} is not a regular file"), result.stderr
+    assert stocked.dump() == before
+    assert not list(stocked.home.rglob("artifacts/*"))
+
+
+def test_an_artifact_of_more_than_2_gib_is_refused_before_it_is_read(stocked: Console, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(2**31 + 1)
+    before = stocked.dump()
+    result = stocked(*ADD_VERSION, "2.0", "--artifact", str(large))
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("artifact: ")
+    assert "2 GiB" in result.stderr
+    assert stocked.dump() == before
+    assert not list(stocked.home.rglob("artifacts/*"))

@@ -21,8 +21,10 @@ def test_a_new_database_is_made_and_taken_down_again(deployer: Console) -> None:
     assert "no revision" in deployer("db", "current").stdout
 
 
-def test_an_unknown_revision_is_refused(deployer: Console) -> None:
-    result = deployer("db", "upgrade", "nosuch")
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+@pytest.mark.parametrize("revision", ["nosuch", "", " ", "@", "head@", "x@head", ":", "+99", "a\nb"])
+def test_an_unknown_revision_is_refused(deployer: Console, direction: str, revision: str) -> None:
+    result = deployer("db", direction, "--", revision)
 
     assert result.exit_code == 2
     assert result.stderr.startswith("revision: ")
