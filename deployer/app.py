@@ -14,6 +14,7 @@ from deployer.domain.ids import ID
 from deployer.extensions import babel, csrf, db, login, migrate, prepare_engine
 from deployer.resources import PACKAGE, folder
 from deployer.web import api, auth, errors, hosts, instances, people, present, rollouts, services, versions
+from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session: a dialog left open overnight still works
         BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
     )
+    app.request_class = StrictRequest
     app.url_map.converters["id"] = IdConverter
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 

@@ -74,6 +74,11 @@ class ScriptRecipe:
 Recipe = ReleaseRecipe | ScriptRecipe
 
 
+def is_deployable(recipe: Recipe, artifact_sha256: str | None) -> bool:
+    """Whether what ``recipe`` needs of a version is there: a release needs an artifact, a script may do without."""
+    return artifact_sha256 is not None or isinstance(recipe, ScriptRecipe)
+
+
 def parse_recipe(data: Mapping[str, object]) -> Recipe:
     """The recipe that ``data`` describes; absent, ``None`` and blank values mean the default.
 

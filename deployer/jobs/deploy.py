@@ -22,7 +22,7 @@ from deployer.domain.release import Command, Task
 from deployer.jobs.health import probe, wait_for_version, wait_until_healthy
 from deployer.remote.runner import CommandResult, Runner, RunnerError
 
-__all__ = ["Journal", "Outcome", "Phase", "deploy", "probe"]
+__all__ = ["Journal", "Outcome", "Phase", "deploy", "probe", "recover"]
 
 PUT_DEADLINE = 600.0
 PROBE_SECONDS = 10.0  # how long a healthy service may go on answering with its old version
@@ -41,6 +41,7 @@ class Phase(StrEnum):
     HEALTH = N_("Waiting for the health check")
     PROBING = N_("Asking for the version")
     RESTORING = N_("Restoring the previous release")
+    RECOVERING = N_("Looking after a lost worker")
     PRUNING = N_("Removing old releases")
     DONE = N_("Done")
 
@@ -51,6 +52,7 @@ _NOUNS = {
     Phase.DEPLOYING: "Deploy command",
     Phase.HEALTH: "Health check",
     Phase.PROBING: "Version check",
+    Phase.RECOVERING: "This",
 }
 
 
@@ -89,6 +91,36 @@ async def deploy(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> Ou
     if isinstance(recipe, ScriptRecipe):
         return await _script(work, recipe)
     return await _release(work, recipe)
+
+
+async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> Outcome:
+    """End what a lost worker left: a target that serves is kept, anything else goes back to the release before it."""
+    work = _Work(runner, recipe, task, say)
+    lost = _Failed(Phase.RECOVERING, "the worker that did it was lost in the middle")
+    say.phase(Phase.RECOVERING)
+    found = await probe(runner, recipe, task, PROBE_SECONDS)
+    if found == task.to_version:
+        try:
+            await work.prove(found)
+        except _Failed as failure:
+            lost = failure
+        else:
+            say.line(f"The worker was lost in the middle, but {found} is in service.")
+            say.phase(Phase.DONE)
+            return Outcome(True, found, "", Phase.DONE)
+    if isinstance(recipe, ScriptRecipe):
+        return await work.failed(lost, "")
+    try:
+        host = _facts(await work.run(Phase.PREPARING, release.prepare(task), quiet=True))
+        if host.get("current") == f"releases/{task.to_version}":
+            previous = _previous(host, task)
+            if found is None or found == task.to_version or previous is None:
+                return await _restore(work, recipe, previous, lost)
+            # The old process still runs, but its next start would bring up what nobody has seen serve.
+            await work.run(Phase.SWITCHING, release.switch(task, previous), quiet=True)
+    except _Failed as failure:
+        say.line(str(failure))
+    return await work.failed(lost, "")
 
 
 @dataclass(frozen=True)
@@ -216,13 +248,11 @@ async def _restore(work: _Work, recipe: ReleaseRecipe, previous: str | None, fai
         )
     work.say.line(str(failure))
     work.say.phase(Phase.RESTORING)
-    label = previous.removeprefix("releases/")
-    wanted = label if is_name(label) else task.from_version
-    name = wanted or "that was in use"
-    back = replace(work, task=replace(task, from_version=task.to_version, to_version=wanted or "", artifact=None))
+    name = previous.removeprefix("releases/")
+    back = replace(work, task=replace(task, from_version=task.to_version, to_version=name, artifact=None))
     try:
         await back.run(Phase.SWITCHING, release.switch(task, previous), quiet=True)
-        await _activate(back, recipe, wanted)
+        await _activate(back, recipe, name)
     except _Failed as again:
         return await work.failed(failure, f"Restoring release {name} did not work either: {again}")
     return await work.failed(failure, f"The previous release {name} was restored.")
@@ -236,8 +266,10 @@ def _facts(result: CommandResult) -> dict[str, str]:
 def _previous(host: dict[str, str], task: Task) -> str | None:
     """What to go back to, as a link target. When an attempt before this one had switched already, ``current`` points
     at the target itself, and the recorded origin is what was there before."""
-    if host.get("current") not in (None, f"releases/{task.to_version}"):
-        return host["current"]
+    current = host.get("current")
+    if current not in (None, f"releases/{task.to_version}"):
+        # A link to anywhere else is not of our making, and nothing that could be brought back.
+        return current if current.startswith("releases/") and is_name(current.removeprefix("releases/")) else None
     if "origin" in host and task.from_version != task.to_version:
         return f"releases/{task.from_version}"
     return None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from deployer.domain.errors import N_, Refused
-from deployer.domain.recipe import parse_recipe
+from deployer.domain.errors import N_
+from deployer.domain.recipe import ScriptRecipe, parse_recipe
 from deployer.domain.release import Task
 from deployer.domain.status import Reach
 from deployer.jobs import fetch
-from deployer.jobs.deploy import Journal, deploy, probe
+from deployer.jobs.deploy import Journal, Phase, deploy, probe, recover
 from deployer.operations.steps import Settlement, TakenStep
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import Runner
@@ -30,35 +29,50 @@ def runner_for(step: TakenStep) -> Runner:
 
 async def execute(step: TakenStep, store: Path, say: Journal) -> Settlement:
     """Do the step. Ends with the truth about the host whatever happens, except when it is cancelled."""
-    runner = runner_for(step)
     try:
         recipe = parse_recipe(step.recipe)
         say.phase(N_("Fetching the artifact"))
-        file = await asyncio.to_thread(fetch.artifact, store, step.artifact_sha256, step.artifact_url)
-        outcome = await deploy(runner, recipe, _task(step, file), say)
-    except fetch.FetchFailed as failure:
-        say.line(str(failure))
-        return Settlement(False, await ask(step), str(failure))
+        file, missing = await _artifact(step, store, say)
+        if missing and isinstance(recipe, ScriptRecipe):
+            return Settlement(False, await ask(step), missing)
+        # Without its artifact a release can still be one that is kept on the host; that is for the host to say.
+        outcome = await deploy(runner_for(step), recipe, _task(step, file), say)
     except Exception as problem:
-        log.exception("step %s crashed", step.step_id)
-        say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
-        return Settlement(False, await ask(step), "Deployer itself failed; the log of the worker has the details.")
-    return Settlement(outcome.ok, outcome.running, outcome.reason)
+        return await _crashed(step, say, problem)
+    reason = missing if missing and outcome.phase == Phase.SENDING else outcome.reason
+    return Settlement(outcome.ok, outcome.running, reason)
 
 
 async def ask_what_is_left(step: TakenStep, _store: Path, say: Journal) -> Settlement:
-    """The end of a step whose worker died in the middle: whatever the host says it runs now."""
-    say.phase(N_("Asking for the version"))
-    found = await ask(step)
-    told = f"it runs {found} now" if found else "what it runs could not be determined"
-    return Settlement(False, found, f"The worker that did this was lost in the middle. The host was asked: {told}.")
+    """The end of a step whose worker died in the middle: by what the host shows, not by guessing."""
+    try:
+        outcome = await recover(runner_for(step), parse_recipe(step.recipe), _task(step, None), say)
+    except Exception as problem:
+        return await _crashed(step, say, problem)
+    return Settlement(outcome.ok, outcome.running, outcome.reason)
+
+
+async def _artifact(step: TakenStep, store: Path, say: Journal) -> tuple[Path | None, str]:
+    """The artifact's file, or why it is not to be had."""
+    try:
+        return await fetch.artifact(store, step.artifact_sha256, step.artifact_url), ""
+    except fetch.FetchFailed as failure:
+        say.line(str(failure))
+        return None, str(failure)
+
+
+async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlement:
+    log.error("step %s crashed", step.step_id, exc_info=problem)
+    say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
+    return Settlement(False, await ask(step), "Deployer itself failed; the log of the worker has the details.")
 
 
 async def ask(step: TakenStep) -> str | None:
     """Which version the host really runs now, or None."""
     try:
         return await probe(runner_for(step), parse_recipe(step.recipe), _task(step, None))
-    except Refused:
+    except Exception:
+        log.exception("the host of step %s could not be asked", step.step_id)
         return None
 
 

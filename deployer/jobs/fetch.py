@@ -1,23 +1,35 @@
-"""Bring an artifact to the worker's store, once, and only if it is what the version says it is."""
+"""Bring an artifact to the worker's store, once for all steps that want it, and only if it is what it should be."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import http.client
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deployer import artifacts
 from deployer.domain.errors import N_
+from deployer.remote.output import clean
 
 MAX_BYTES = 2 * 1024**3
 TIMEOUT = 30.0  # seconds for each wait on the network
+DEADLINE = 600.0  # seconds for the whole of it
+
+_under_way: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[Path]] = {}
 
 
 class FetchFailed(Exception):
     """The artifact is not to be had; the message says why and what to do."""
 
 
-def artifact(store: Path, sha256: str | None, url: str) -> Path | None:
-    """The artifact's file, fetched from ``url`` unless it is here already; None when the version has none."""
+async def artifact(store: Path, sha256: str | None, url: str, deadline: float = DEADLINE) -> Path | None:
+    """The artifact's file, fetched from ``url`` unless it is here already; None when the version has none.
+
+    Raises :class:`FetchFailed`. All who want the same artifact at the same time wait for one download.
+    """
     if sha256 is None:
         return None
     kept = artifacts.path_of(store, sha256)
@@ -27,17 +39,59 @@ def artifact(store: Path, sha256: str | None, url: str) -> Path | None:
         raise FetchFailed(
             N_("The uploaded artifact is not in this worker's store. Share DEPLOYER_HOME with the web process.")
         )
+    key = (asyncio.get_running_loop(), sha256)
+    task = _under_way.get(key)
+    if task is None:
+        task = _under_way[key] = asyncio.create_task(_download(store, sha256, url, deadline))
+        task.add_done_callback(lambda _: _under_way.pop(key, None))
+    return await asyncio.shield(task)  # one who gives up must not end it for the others
+
+
+async def _download(store: Path, sha256: str, url: str, deadline: float) -> Path:
+    stop = threading.Event()
+    try:
+        async with asyncio.timeout(deadline):
+            await asyncio.get_running_loop().run_in_executor(_threads(), _read, store, sha256, url, stop)
+    except TimeoutError:
+        raise FetchFailed(
+            f"Fetching the artifact took longer than {deadline:g} s. Check the server at its address, then try again."
+        ) from None
+    finally:
+        stop.set()
+    return artifacts.path_of(store, sha256)
+
+
+def _read(store: Path, sha256: str, url: str, stop: threading.Event) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 (the form takes only http and https)
-            found = artifacts.store_stream(store, answer, MAX_BYTES)
+            artifacts.store_stream(store, _Stoppable(answer, stop), MAX_BYTES, sha256)
     except artifacts.TooLarge:
         raise FetchFailed(N_("The artifact is larger than 2 GiB.")) from None
-    except (OSError, ValueError) as problem:
-        raise FetchFailed(f"The artifact could not be fetched from its address: {problem}.") from None
-    if found != sha256:
-        artifacts.path_of(store, found).unlink(missing_ok=True)
+    except artifacts.WrongContent as wrong:
         raise FetchFailed(
-            f"The artifact at its address has SHA-256 {found}, not the recorded one. It was thrown away; "
+            f"The artifact at its address has SHA-256 {wrong.found}, not the recorded one. It was thrown away; "
             "nothing reached the host."
-        )
-    return kept
+        ) from None
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        cause = clean(" ".join(str(problem).split())) or type(problem).__name__
+        if isinstance(problem, http.client.HTTPException):
+            cause = f"its server does not speak HTTP as it should ({cause})"
+        raise FetchFailed(f"The artifact could not be fetched from its address: {cause}.") from None
+
+
+class _Stoppable:
+    """An answer that is read as it arrives, and no further once nobody waits for it."""
+
+    def __init__(self, answer: http.client.HTTPResponse, stop: threading.Event) -> None:
+        self._answer = answer
+        self._stop = stop
+
+    def read(self, size: int, /) -> bytes:
+        if self._stop.is_set():
+            raise TimeoutError("nobody waits for it any more")
+        return self._answer.read1(size)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4, "fetch")

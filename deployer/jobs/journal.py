@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployer.remote.output import clean
+
 
 @dataclass
 class StepJournal:
@@ -18,7 +20,7 @@ class StepJournal:
 
     def line(self, text: str) -> None:
         """One line of log."""
-        self._lines.append(text)
+        self._lines.append(clean(text))
 
     def take_back(self, lines: list[str], phase: str | None) -> None:
         """What was drained and could not be written after all."""

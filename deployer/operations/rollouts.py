@@ -18,7 +18,7 @@ from deployer.domain.plan import (
     VersionSnapshot,
     plan_rollout,
 )
-from deployer.domain.recipe import ReleaseRecipe, parse_recipe
+from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
 from deployer.domain.transitions import RolloutEvent, advance_rollout
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Version, claims
@@ -47,11 +47,11 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
             raise no_such("service", command.service_id)
         # The service's row first, in every writer: one order of locks, so no deadlock, and revisions never reorder.
         rev = claims.bump(session(), service.id)
-        needs_artifact = isinstance(parse_recipe(service.recipe), ReleaseRecipe)
+        recipe = parse_recipe(service.recipe)
         plan = plan_rollout(
             command,
-            _version(service.id, command.from_version_id, needs_artifact),
-            _version(service.id, command.to_version_id, needs_artifact),
+            _version(service.id, command.from_version_id, recipe),
+            _version(service.id, command.to_version_id, recipe),
             _instances(service.id, command),
         )
         at = utc_now()
@@ -108,14 +108,13 @@ def cancel(rollout_id: int, actor: Actor) -> None:
         audit(actor.name, "cancel", "rollout", rollout.id, never_started=never_started)
 
 
-def _version(service_id: int, version_id: int, needs_artifact: bool) -> VersionSnapshot | None:
+def _version(service_id: int, version_id: int, recipe: Recipe) -> VersionSnapshot | None:
     version = db.session.execute(
         select(Version).where(Version.service_id == service_id, Version.id == version_id)
     ).scalar_one_or_none()
     if version is None:
         return None
-    deployable = version.artifact_sha256 is not None or not needs_artifact
-    return VersionSnapshot(version.id, version.label, version.status, deployable)
+    return VersionSnapshot(version.id, version.label, version.status, is_deployable(recipe, version.artifact_sha256))
 
 
 def _instances(service_id: int, command: StartRollout) -> Sequence[InstanceSnapshot]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
 
-from deployer.domain.errors import no_such
-from deployer.domain.plan import is_ahead
-from deployer.domain.recipe import Recipe, parse_recipe
+from deployer.domain.errors import Conflict, no_such
+from deployer.domain.plan import VersionSnapshot, check_target, is_ahead
+from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
 from deployer.domain.status import Action, BuildStatus, InstanceStatus
 from deployer.extensions import db
 from deployer.models import Instance, Service, Version
 from deployer.queries import rollouts
-from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+from deployer.queries.paging import Page, Slice, contains, paged
 
-FAILED = (InstanceStatus.INSTALL_FAILED, InstanceStatus.UPGRADE_FAILED, InstanceStatus.REVERT_FAILED)
+FAILED = [status for status in InstanceStatus if status.is_failed]
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,14 @@ class VersionRow:
 
 @dataclass(frozen=True)
 class Target:
-    """A version in the dropdown; ``enable`` says whether it lies in the action's direction (S6, S8)."""
+    """A version in the dropdown. ``enable`` says whether the action would be accepted (S6, S7, S8), ``ahead`` whether
+    it at least lies in the action's direction."""
 
     id: int
     label: str
     description: str
     enable: bool
+    ahead: bool
 
 
 def services(part: Slice, search: str = "") -> Page[ServiceRow]:
@@ -86,8 +89,8 @@ def services(part: Slice, search: str = "") -> Page[ServiceRow]:
     query = select(Service).order_by(Service.id.desc())
     if search:
         query = query.where(Service.name.ilike(contains(search), escape="\\"))
-    rows = list(db.session.execute(sliced(query, part)).scalars())
-    return Page(tuple(_at_a_glance(rows)), count_of(query), part)
+    page = paged(query, part, lambda row: row)
+    return Page(tuple(_at_a_glance(page.rows)), page.count, page.part)
 
 
 def service(service_id: int) -> ServiceRow:
@@ -106,7 +109,7 @@ def revision(service_id: int) -> tuple[int, int]:
     return row.rev, row.structure_rev
 
 
-def _at_a_glance(rows: list[Service]) -> list[ServiceRow]:
+def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ids = [row.id for row in rows]
     tallies: dict[int, tuple[int, int, int]] = {
         service_id: (count, locked, failed)
@@ -185,9 +188,7 @@ def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
 def versions(service_id: int, part: Slice) -> Page[VersionRow]:
     """The versions of a service, newest first. Raises NotFound."""
     _must_exist(service_id)
-    query = _versions(service_id).order_by(Version.id.desc())
-    rows = db.session.execute(sliced(query, part))
-    return Page(tuple(VersionRow(*row) for row in rows), count_of(query), part)
+    return paged(_versions(service_id).order_by(Version.id.desc()), part, VersionRow)
 
 
 def versions_since(service_id: int, since: int) -> list[VersionRow]:
@@ -207,16 +208,46 @@ def version(service_id: int, version_id: int) -> VersionRow:
 
 def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
     """Every successfully built version of the service, newest first, each with ``enable`` (S7, S8). Raises NotFound."""
-    version(service_id, version_id)
+    of_service = db.session.get(Service, service_id)
+    source = db.session.get(Version, version_id)
+    if of_service is None:
+        raise no_such("service", service_id)
+    if source is None or source.service_id != service_id:
+        raise no_such("version", version_id)
+    recipe = parse_recipe(of_service.recipe)
+    current = _snapshot(source, recipe)
     query = (
-        select(Version.id, Version.label, Version.description)
+        select(Version)
         .where(Version.service_id == service_id, Version.status == BuildStatus.SUCCESS)
         .order_by(Version.id.desc())
     )
     return [
-        Target(target_id, label, description, is_ahead(action, version_id, target_id))
-        for target_id, label, description in db.session.execute(query)
+        Target(
+            target.id,
+            target.label,
+            target.description,
+            enable=_is_accepted(action, current, _snapshot(target, recipe)),
+            ahead=is_ahead(action, version_id, target.id),
+        )
+        for target in db.session.execute(query).scalars()
     ]
+
+
+def has_artifact(sha256: str) -> bool:
+    """Whether the artifact is some version's."""
+    return db.session.execute(select(Version.id).where(Version.artifact_sha256 == sha256).limit(1)).first() is not None
+
+
+def _snapshot(row: Version, recipe: Recipe) -> VersionSnapshot:
+    return VersionSnapshot(row.id, row.label, row.status, is_deployable(recipe, row.artifact_sha256))
+
+
+def _is_accepted(action: Action, source: VersionSnapshot, target: VersionSnapshot) -> bool:
+    try:
+        check_target(action, source, target)
+    except Conflict:
+        return False
+    return True
 
 
 def _must_exist(service_id: int) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
-from deployer.domain.status import Evidence, InstanceStatus, Reach
+from deployer.domain.status import Evidence, InstanceStatus, Reach, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
-from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+from deployer.queries.paging import Page, Slice, contains, paged
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class InstanceRow:
     holder: Holder | None
     error: str
     error_rollout_id: int | None
+    error_step_id: int | None
 
     @property
     def locked(self) -> bool:
@@ -90,7 +91,7 @@ def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ..
     last = (
         select(Step.instance_id, func.max(Step.id).label("step_id"))
         .join(Instance, Instance.id == Step.instance_id)
-        .where(Instance.service_id == service_id)
+        .where(Instance.service_id == service_id, Step.state == StepState.FAILED)
         .group_by(Step.instance_id)
         .subquery()
     )
@@ -109,6 +110,7 @@ def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ..
             Rollout.created,
             Step.error,
             Step.rollout_id,
+            Step.id,
         )
         .join(Service, Service.id == Instance.service_id)
         .join(Version, Version.id == Instance.version_id)
@@ -142,8 +144,8 @@ def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ..
 def _row(
     one: Instance, service: str, language: str, version: str, hostname: str, address: str, *rest: Any
 ) -> InstanceRow:
-    rollout_id, *holder, error, error_rollout_id = rest
-    failed = bool(error) and one.status is not InstanceStatus.RUNNING and rollout_id is None
+    rollout_id, *holder, error, error_rollout_id, error_step_id = rest
+    failed = bool(error) and one.status.is_failed and rollout_id is None
     return InstanceRow(
         id=one.id,
         service_id=one.service_id,
@@ -167,6 +169,7 @@ def _row(
         holder=Holder(rollout_id, *holder) if rollout_id is not None else None,
         error=error if failed else "",
         error_rollout_id=error_rollout_id if failed else None,
+        error_step_id=error_step_id if failed else None,
     )
 
 
@@ -175,8 +178,7 @@ def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[Inst
     if db.session.get(Service, service_id) is None:
         raise no_such("service", service_id)
     query = _instances(service_id, wanted)
-    rows = db.session.execute(sliced(query, part))
-    return Page(tuple(_row(*row) for row in rows), count_of(query), part)
+    return paged(query, part, _row)
 
 
 def _hosts() -> Select[*tuple[Any, ...]]:
@@ -199,13 +201,14 @@ def _hosts() -> Select[*tuple[Any, ...]]:
     )
 
 
-def hosts(part: Slice, search: str = "") -> Page[HostRow]:
-    """Hosts by name, those whose name contains ``search``."""
+def hosts(part: Slice, search: str = "", without: int | None = None) -> Page[HostRow]:
+    """Hosts by name, those whose name contains ``search`` and that do not run the service ``without``."""
     query = _hosts()
     if search:
         query = query.where(Host.hostname.ilike(contains(search), escape="\\"))
-    rows = db.session.execute(sliced(query, part))
-    return Page(tuple(HostRow(*row) for row in rows), count_of(query), part)
+    if without is not None:
+        query = query.where(Host.id.not_in(select(Instance.host_id).where(Instance.service_id == without)))
+    return paged(query, part, HostRow)
 
 
 def host(host_id: int) -> HostRow:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
@@ -15,10 +16,17 @@ MAX_LIMIT = 1_000
 
 @dataclass(frozen=True)
 class Slice:
-    """Which part of a list is wanted: ``page`` from 1, ``limit`` rows a page."""
+    """Which part of a list is wanted: ``page`` from 1, ``limit`` rows a page. A page beyond the end is empty, or the
+    last one when the slice is ``clamped``."""
 
     page: int = 1
     limit: int = 50
+    clamped: bool = False
+
+    def within(self, count: int) -> Slice:
+        """The slice of a list of ``count`` rows that is meant."""
+        last = max(1, -(-count // self.limit))
+        return replace(self, page=last) if self.clamped and self.page > last else self
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,13 @@ def count_of(query: Select[Any]) -> int:
 def sliced(query: Select[Any], part: Slice) -> Select[Any]:
     """``query`` restricted to ``part``."""
     return query.limit(part.limit).offset((part.page - 1) * part.limit)
+
+
+def paged(query: Select[Any], part: Slice, read: Callable[..., T], counted: Select[Any] | None = None) -> Page[T]:
+    """The page of ``query`` that is meant, each row through ``read``. ``counted`` has as many rows and is cheaper."""
+    count = count_of(query if counted is None else counted)
+    part = part.within(count)
+    return Page(tuple(read(*row) for row in db.session.execute(sliced(query, part))), count, part)
 
 
 def contains(text: str) -> str:

@@ -12,9 +12,10 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
 from deployer.domain.status import Action, RolloutState, StepState
+from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version
-from deployer.queries.paging import Page, Slice, count_of, sliced
+from deployer.queries.paging import Page, Slice, paged, sliced
 
 LOG_LINES = 200  # of one step, the newest
 
@@ -49,7 +50,7 @@ class RolloutRow:
     @property
     def may_cancel(self) -> bool:
         """Whether a cancel would be accepted now."""
-        return self.state in (RolloutState.QUEUED, RolloutState.RUNNING)
+        return (self.state, RolloutEvent.CANCEL) in ROLLOUT
 
     @property
     def moving(self) -> bool:
@@ -59,7 +60,7 @@ class RolloutRow:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One host's part of a rollout; ``lines`` are the newest log lines of its last attempt."""
+    """One host's part of a rollout; ``lines`` are the newest of its log."""
 
     id: int
     rollout_id: int
@@ -128,8 +129,7 @@ def rollouts(part: Slice, service_id: int | None = None) -> Page[RolloutRow]:
     if service_id is not None:
         ids = ids.where(Rollout.service_id == service_id)
         query = query.where(Rollout.service_id == service_id)
-    rows = db.session.execute(sliced(query, part))
-    return Page(tuple(RolloutRow(*row) for row in rows), count_of(ids), part)
+    return paged(query, part, RolloutRow, counted=ids)
 
 
 def rollout(rollout_id: int) -> RolloutRow:
@@ -217,18 +217,14 @@ def _steps(rollout_id: int) -> Select[Any]:
 
 
 def _with_lines(rows: list[StepRow]) -> list[StepRow]:
-    lines = _lines({row.id: row.attempt for row in rows})
+    lines = _lines([row.id for row in rows])
     return [replace(row, lines=tuple(lines.get(row.id, ())[-LOG_LINES:])) for row in rows]
 
 
-def _lines(attempts: dict[int, int]) -> dict[int, list[str]]:
+def _lines(step_ids: list[int]) -> dict[int, list[str]]:
+    """What each step said, in every attempt: what a lost worker said last is what one wants to read."""
     found: dict[int, list[str]] = {}
-    query = (
-        select(StepLog.step_id, StepLog.attempt, StepLog.lines)
-        .where(StepLog.step_id.in_(attempts))
-        .order_by(StepLog.id)
-    )
-    for step_id, attempt, text in db.session.execute(query):
-        if attempt == attempts[step_id]:
-            found.setdefault(step_id, []).extend(text.split("\n"))
+    query = select(StepLog.step_id, StepLog.lines).where(StepLog.step_id.in_(step_ids)).order_by(StepLog.id)
+    for step_id, text in db.session.execute(query):
+        found.setdefault(step_id, []).extend(text.split("\n"))
     return found

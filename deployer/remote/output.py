@@ -80,16 +80,17 @@ class Lines:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if not self._skipping:
-                self._take(_clean(line))
+                self._take(clean(line))
             self._skipping = False
         if len(self._rest) > 4 * MAX_LINE:
             if not self._skipping:
-                self._take(_clean(self._rest))
+                self._take(clean(self._rest))
             self._skipping = True
             self._rest = ""
 
 
-def _clean(line: str) -> str:
+def clean(line: str) -> str:
+    """One line of text as it may be kept: no control characters, no terminal codes, bounded."""
     # Progress bars rewrite their line after a carriage return; what they wrote last is what a terminal would show.
     line = line.rstrip("\r").rpartition("\r")[2]
     line = _CONTROL.sub("", _ANSI.sub("", line))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
 from werkzeug.datastructures import MultiDict
 
 from deployer.domain.errors import N_, Conflict
@@ -15,6 +14,7 @@ from deployer.queries import catalog, fleet
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.paging import MAX_LIMIT, Slice
 from deployer.web.asked import asked_search
+from deployer.web.parameters import read_flag
 
 LISTED = 500  # hosts in the checklist; the filter, or the box for all of them, reaches the others
 
@@ -53,8 +53,8 @@ def hosts(service_id: int, version_id: int, action: Action, typed: MultiDict[str
 
     Ticks that the filter hides travel along; a host that is locked meanwhile loses its tick and is in ``lost``.
     """
-    search, only_free = asked_search(), request.values.get("locked") == "0"
-    wanted = InstanceFilter(version_id=version_id, locked=False if only_free else None, search=search)
+    search, locked_only = asked_search(), read_flag("locked")
+    wanted = InstanceFilter(version_id=version_id, locked=locked_only, search=search)
     listed = fleet.instances(service_id, wanted, Slice(limit=LISTED))
     locked = fleet.instances(service_id, InstanceFilter(version_id=version_id, locked=True), Slice(limit=MAX_LIMIT))
     version = catalog.version(service_id, version_id)
@@ -72,5 +72,5 @@ def hosts(service_id: int, version_id: int, action: Action, typed: MultiDict[str
         "lost": ticked & held,
         "everyone": typed.get("host") == "all",
         "search": search,
-        "only_free": only_free,
+        "only_free": locked_only is False,
     }

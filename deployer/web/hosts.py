@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
@@ -41,9 +41,9 @@ def new() -> str:
 @needs(Verb.MANAGE)
 def add() -> Response | tuple[str, int]:
     """Add a host."""
-    form = HostForm.of(read_values(HostForm.field_names()))
+    form = HostForm.of(request.form)
     try:
-        form.check()
+        form = HostForm.read(read_values(HostForm.field_names()))
         operations.add_host(form.new(), actor())
     except (Refused, RefusedInput) as problem:
         return show_again("hosts/new.html", form, problem, reaches=REACHES)

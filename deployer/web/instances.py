@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
@@ -17,6 +17,8 @@ from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.fleet import InstanceForm
 from deployer.web.htmx import show_again
 from deployer.web.values import read_values
+
+LISTED = Slice(limit=MAX_LIMIT)  # hosts and versions to choose from
 
 blueprint = Blueprint("instances", __name__, url_prefix="/services/<id:service_id>/instances")
 
@@ -33,9 +35,9 @@ def new(service_id: int) -> str:
 def record(service_id: int) -> Response | tuple[str, int]:
     """Record an instance."""
     choices = _choices(service_id)
-    form = InstanceForm.of(read_values(InstanceForm.field_names()))
+    form = InstanceForm.of(request.form)
     try:
-        form.check()
+        form = InstanceForm.read(read_values(InstanceForm.field_names()))
         operations.record_instance(service_id, form.new(), actor())
     except (Refused, RefusedInput) as problem:
         return show_again("instances/new.html", form, problem, **choices)
@@ -43,11 +45,12 @@ def record(service_id: int) -> Response | tuple[str, int]:
 
 
 def _choices(service_id: int) -> dict[str, Any]:
-    everything = Slice(limit=MAX_LIMIT)
-    hosts = fleet.hosts(everything).rows
-    versions = catalog.versions(service_id, everything).rows
+    hosts = fleet.hosts(LISTED, without=service_id)
+    versions = catalog.versions(service_id, LISTED)
     return {
         "service": catalog.service(service_id),
-        "hosts": [(host.id, f"{host.hostname} ({host.address})") for host in hosts],
-        "versions": [(version.id, version.label) for version in versions],
+        "hosts": [(host.id, f"{host.hostname} ({host.address})") for host in hosts.rows],
+        "versions": [(version.id, version.label) for version in versions.rows],
+        "listed": LISTED.limit,
+        "cut": {"hosts": hosts.pages > 1, "versions": versions.pages > 1},
     }

@@ -13,15 +13,15 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.operations import rollouts as operations
 from deployer.queries import catalog, rollouts
-from deployer.queries.paging import Page
+from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
 from deployer.web import choosing
-from deployer.web.api.envelope import read_id
-from deployer.web.asked import PER_PAGE, asked_since, asked_slice
+from deployer.web.asked import PER_PAGE, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
 from deployer.web.htmx import closed_dialog, interval, show_again
+from deployer.web.parameters import read_flag, read_id, read_one
 from deployer.web.values import read_values
 
 BASE = "/services/<id:service_id>/versions/<id:version_id>/<action>"
@@ -33,9 +33,11 @@ blueprint = Blueprint("rollouts", __name__)
 @needs(Verb.ROLL_OUT)
 def choose(service_id: int) -> Response:
     """Where the choices of current version and action lead: to the one address of that dialog."""
-    action = parse_action(request.args.get("action", ""))
+    action = parse_action(read_one("action"))
     version_id = read_id("version_id") or choosing.likely_source(service_id, action)
-    keep: dict[str, Any] = {name: request.args[name] for name in ("q", "locked") if request.args.get(name)}
+    locked = read_flag("locked")
+    chosen = {"q": asked_search(), "locked": None if locked is None else int(locked)}
+    keep: dict[str, Any] = {name: value for name, value in chosen.items() if value not in ("", None)}
     address = url_for(".form", service_id=service_id, version_id=version_id, action=action.value, **keep)
     return redirect(address, 303)
 
@@ -70,13 +72,12 @@ def start(service_id: int, version_id: int, action: str) -> Response | tuple[str
     """Start the rollout, or show the form again with why not."""
     direction = parse_action(action)
     catalog.version(service_id, version_id)
-    typed = read_values(RolloutForm.field_names(), listed=["host_id"])
-    filled = RolloutForm.of(join_ticked(typed))
+    filled = RolloutForm.of(request.form)
     try:
-        filled.check()
+        filled = RolloutForm.read(join_ticked(read_values(RolloutForm.field_names(), listed=["host_id"])))
         accepted = operations.start(filled.command(service_id, version_id, direction), actor())
     except (Refused, RefusedInput) as problem:
-        choice = choosing.choice(service_id, version_id, direction, typed)
+        choice = choosing.choice(service_id, version_id, direction, request.form)
         return show_again("rollouts/new.html", filled, problem, **choice)
     return closed_dialog(url_for(".show", rollout_id=accepted.rollout_id))
 
@@ -92,9 +93,9 @@ def index() -> str:
 @needs(Verb.VIEW)
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
-    return render_template(
-        "rollouts/show.html", **_cursor(rollout_id), steps=_steps(rollout_id), step=_telling(rollout_id)
-    )
+    cursor = _cursor(rollout_id)
+    steps = _steps(rollout_id, cursor["page"].part)
+    return render_template("rollouts/show.html", **cursor, steps=steps, step=_telling(rollout_id))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
@@ -113,10 +114,11 @@ def changes(rollout_id: int) -> str | tuple[str, int]:
     if rev == since:
         return "", 204
     after = since if since < rev else -1  # a cursor ahead of ours is from before the database was restored
-    changed = [row for row in _steps(rollout_id) if row.rev > after]
+    cursor = _cursor(rollout_id)
+    changed = [row for row in _steps(rollout_id, cursor["page"].part) if row.rev > after]
     shown = read_id("step")
     step = rollouts.step(rollout_id, shown) if shown in {row.id for row in changed} else None
-    return render_template("rollouts/_changes.html", **_cursor(rollout_id), changed=changed, step=step)
+    return render_template("rollouts/_changes.html", **cursor, changed=changed, step=step)
 
 
 @blueprint.post("/rollouts/<id:rollout_id>/cancel")
@@ -130,13 +132,13 @@ def cancel(rollout_id: int) -> Response:
 def _cursor(rollout_id: int) -> dict[str, Any]:
     rev = rollouts.cursor(rollout_id)  # read first: what is read after it can only be newer, and is then sent again
     rollout = rollouts.rollout(rollout_id)
-    part = asked_slice(PER_PAGE)
+    part = asked_slice(PER_PAGE).within(rollout.hosts)
     return {"rollout": rollout, "rev": rev, "every": interval(rollout.moving), "page": Page((), rollout.hosts, part)}
 
 
-def _steps(rollout_id: int) -> list[StepRow]:
+def _steps(rollout_id: int, part: Slice) -> list[StepRow]:
     """The steps on the page's slice of the list, which is long for a rollout of thousands of hosts."""
-    return rollouts.steps(rollout_id, with_lines=False, part=asked_slice(PER_PAGE))
+    return rollouts.steps(rollout_id, with_lines=False, part=part)
 
 
 def _telling(rollout_id: int) -> StepRow | None:

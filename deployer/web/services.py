@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
@@ -16,7 +16,7 @@ from deployer.queries.paging import Slice
 from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.catalog import ServiceForm
+from deployer.web.forms.catalog import ServiceForm, filled
 from deployer.web.htmx import interval, show_again
 from deployer.web.values import read_values
 
@@ -38,19 +38,41 @@ def index() -> str:
 @needs(Verb.MANAGE)
 def new() -> str:
     """The form that adds a service."""
-    return render_template("services/new.html", form=ServiceForm.of({}), problems=[])
+    return render_template("services/new.html", form=ServiceForm.of({}), problems=[], service=None)
 
 
 @blueprint.post("")
 @needs(Verb.MANAGE)
 def add() -> Response | tuple[str, int]:
     """Add a service."""
-    form = ServiceForm.of(read_values(ServiceForm.field_names()))
+    form = ServiceForm.of(request.form)
     try:
-        form.check()
+        form = ServiceForm.read(read_values(ServiceForm.field_names()))
         service_id = operations.add_service(form.new(), actor())
     except (Refused, RefusedInput) as problem:
-        return show_again("services/new.html", form, problem)
+        return show_again("services/new.html", form, problem, service=None)
+    return redirect(url_for(".show", service_id=service_id), 303)
+
+
+@blueprint.get("/<id:service_id>/edit")
+@needs(Verb.MANAGE)
+def edit(service_id: int) -> str:
+    """The form that changes a service and its recipe."""
+    service = catalog.service(service_id)
+    return render_template("services/new.html", form=ServiceForm.of(filled(service)), problems=[], service=service)
+
+
+@blueprint.post("/<id:service_id>/edit")
+@needs(Verb.MANAGE)
+def change(service_id: int) -> Response | tuple[str, int]:
+    """Change a service and its recipe."""
+    service = catalog.service(service_id)
+    form = ServiceForm.of(request.form)
+    try:
+        form = ServiceForm.read(read_values(ServiceForm.field_names()))
+        operations.change_service(service_id, form.new(), actor())
+    except (Refused, RefusedInput) as problem:
+        return show_again("services/new.html", form, problem, service=service)
     return redirect(url_for(".show", service_id=service_id), 303)
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
 from flask import current_app, request
 
 from deployer import artifacts
-from deployer.domain.errors import N_, Invalid
+from deployer.domain.errors import N_, Invalid, Refused
+from deployer.queries import catalog
 
 MAX_ARTIFACT = 2 * 1024**3  # bytes
 
 
-def stored_artifact(field: str = "artifact") -> str | None:
-    """Keep the file that came as ``field`` and return its sha256; None when none came. Call it before the form is read.
+@dataclass(frozen=True)
+class Artifact:
+    """A file that came with a form and is not kept yet."""
 
-    The store names files by their content, so one that is kept for a form that is then refused changes nothing that
-    anybody sees, and serves the corrected form.
+    sha256: str
+    stream: IO[bytes]
+
+
+def sent_artifact(field: str = "artifact") -> Artifact | None:
+    """The file that came as ``field``; None when none came. Call it before the form is read: it raises the limit.
+
+    Nothing is in the store yet: :func:`kept` puts it there, once the form has been judged.
     """
     if request.mimetype != "multipart/form-data":
         return None
@@ -27,7 +41,29 @@ def stored_artifact(field: str = "artifact") -> str | None:
         )
     if not files or not files[0].filename:
         return None
+    stream = files[0].stream
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    stream.seek(0)
+    return Artifact(sha256, stream)
+
+
+@contextmanager
+def kept(artifact: Artifact | None) -> Iterator[None]:
+    """Store the file for what is done inside. When that is refused the file goes again, unless a version has it."""
+    if artifact is None:
+        yield
+        return
+    store = current_app.config["SETTINGS"].artifacts
     try:
-        return artifacts.store_stream(current_app.config["SETTINGS"].artifacts, files[0].stream, MAX_ARTIFACT)
+        artifacts.store_stream(store, artifact.stream, MAX_ARTIFACT, expected=artifact.sha256)
     except artifacts.TooLarge:
-        raise Invalid(N_("The artifact is too large."), N_("Send at most 2 GiB."), field) from None
+        raise Invalid(N_("The artifact is too large."), N_("Send at most 2 GiB."), "artifact") from None
+    file = artifacts.path_of(store, artifact.sha256)
+    ours = file.stat().st_ino
+    try:
+        yield
+    except Refused:
+        # Another upload of the same content would have put its own file in the place of ours.
+        if not catalog.has_artifact(artifact.sha256) and file.stat().st_ino == ours:
+            file.unlink()
+        raise

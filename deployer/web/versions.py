@@ -15,7 +15,7 @@ from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.catalog import BuildForm, VersionForm
 from deployer.web.htmx import show_again
-from deployer.web.uploads import MAX_ARTIFACT, stored_artifact
+from deployer.web.uploads import MAX_ARTIFACT, kept, sent_artifact
 from deployer.web.values import read_values
 
 PER_PAGE = 50
@@ -48,11 +48,12 @@ def add(service_id: int) -> Response | tuple[str, int]:
     """Add a version."""
     _admit_upload()
     service = catalog.service(service_id)
-    form = VersionForm.of(read_values(VersionForm.field_names()))
+    form = VersionForm.of(request.form)
     try:
-        form.uploaded = stored_artifact()
-        form.check()
-        operations.add_version(service_id, form.new(), actor())
+        artifact = sent_artifact()
+        form = VersionForm.read(read_values(VersionForm.field_names()), artifact.sha256 if artifact else None)
+        with kept(artifact):
+            operations.add_version(service_id, form.new(), actor())
     except (Refused, RefusedInput) as problem:
         return show_again("versions/new.html", form, problem, service=service)
     return redirect(url_for("services.show", service_id=service_id), 303)
@@ -74,11 +75,12 @@ def record_build(service_id: int, version_id: int) -> Response | tuple[str, int]
     """Record how the build of a version stands, and its artifact once there is one."""
     _admit_upload()
     version = catalog.version(service_id, version_id)
-    form = BuildForm.of(read_values(BuildForm.field_names()))
+    form = BuildForm.of(request.form)
     try:
-        form.uploaded = stored_artifact()
-        form.check()
-        operations.record_build(service_id, version_id, form.build(), actor())
+        artifact = sent_artifact()
+        form = BuildForm.read(read_values(BuildForm.field_names()), artifact.sha256 if artifact else None)
+        with kept(artifact):
+            operations.record_build(service_id, version_id, form.build(), actor())
     except (Refused, RefusedInput) as problem:
         return show_again("versions/build.html", form, problem, version=version)
     return redirect(url_for("services.show", service_id=service_id), 303)

@@ -10,10 +10,16 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from deployer import artifacts
 from deployer.domain.hosts import HostChoice
+from deployer.domain.recipe import parse_recipe
+from deployer.domain.release import Task
 from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.extensions import db
+from deployer.jobs.deploy import Phase, deploy
 from deployer.jobs.drain import Drain
+from deployer.jobs.execute import runner_for
+from deployer.jobs.journal import StepJournal
 from deployer.models import AuditEntry
 from deployer.operations import steps
 from deployer.operations.steps import Settlement
@@ -148,6 +154,59 @@ def test_a_step_whose_worker_died_ends_with_what_the_host_says_it_runs(app: Flas
     for step in rollouts.steps(rollout_id):
         assert (step.state, step.attempt, step.running_label) == (StepState.FAILED, 2, "1.1.0")
         assert "lost" in step.error
+
+
+def test_what_a_lost_worker_had_brought_into_service_is_kept_if_it_serves(app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = lost_after_the_work(app, real_fleet, "1.4.0")
+    drain(app)
+    assert real_fleet.answers()[0] == "1.4.0"
+    assert real_fleet.instances()[0].version_id == real_fleet.versions["1.4.0"]
+    assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
+
+
+def test_a_broken_release_that_a_lost_worker_left_in_place_is_taken_back(app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = lost_after_the_work(app, real_fleet, "1.2.0")
+    assert real_fleet.answers()[0] == "1.2.0"
+    drain(app)
+    assert real_fleet.answers()[0] == "1.1.0"
+    first = real_fleet.instances()[0]
+    assert (first.version_id, first.status) == (real_fleet.versions["1.1.0"], InstanceStatus.UPGRADE_FAILED)
+    assert "restored" in rollouts.steps(rollout_id)[0].error
+
+
+def test_a_link_that_a_lost_worker_switched_without_a_restart_is_put_back(app: Flask, real_fleet: Fleet) -> None:
+    rollout_id = lost_after_the_work(app, real_fleet, "1.4.0", until=Phase.SWITCHING)
+    current = real_fleet.home / "hosts" / "host-1" / "orders" / "current"
+    assert (str(current.readlink()), real_fleet.answers()[0]) == ("releases/1.4.0", "1.1.0")
+    drain(app)
+    assert (str(current.readlink()), real_fleet.answers()[0]) == ("releases/1.1.0", "1.1.0")
+    assert rollouts.rollout(rollout_id).state is RolloutState.FAILED
+
+
+def lost_after_the_work(app: Flask, fleet: Fleet, target: str, until: Phase = Phase.HEALTH) -> int:
+    """A worker that is lost on the first host once it has come to the end of the phase ``until``."""
+
+    class Lost(Exception):
+        pass
+
+    class Journal(StepJournal):
+        def phase(self, text: str) -> None:
+            super().phase(text)
+            if before and before[-1] == until:
+                raise Lost
+            before.append(text)
+
+    before: list[str] = []
+    rollout_id = fleet.start(target, hosts=HostChoice(everyone=False, ids=(fleet.hosts[0],)))
+    (step,) = steps.take_steps(rollout_id, "dead", 1, lease_seconds=-1)
+    store = app.config["SETTINGS"].artifacts
+    task = Task(
+        step.service, step.hostname, step.address, step.port, step.directory, step.from_label, step.to_label,
+        artifacts.path_of(store, str(step.artifact_sha256)), step.artifact_sha256,
+    )  # fmt: skip
+    with pytest.raises(Lost):
+        asyncio.run(deploy(runner_for(step), parse_recipe(step.recipe), task, Journal()))
+    return rollout_id
 
 
 @pytest.mark.parametrize("operation", ["settle_step", "say"])

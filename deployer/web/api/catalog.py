@@ -11,10 +11,11 @@ from deployer.domain.access import Verb
 from deployer.domain.recipe import dump_recipe
 from deployer.operations import catalog as operations
 from deployer.queries import catalog
-from deployer.web.api.envelope import answer, listed, only, read_slice, when
+from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
 from deployer.web.forms.catalog import BuildForm, ServiceForm, VersionForm
-from deployer.web.uploads import stored_artifact
+from deployer.web.parameters import only
+from deployer.web.uploads import kept, sent_artifact
 from deployer.web.values import read_values
 
 
@@ -23,6 +24,7 @@ def routes(api: Blueprint) -> None:
     api.get("/services")(_services)
     api.post("/services")(_add_service)
     api.get("/services/<id:service_id>")(_service)
+    api.post("/services/<id:service_id>")(_change_service)
     api.get("/services/<id:service_id>/versions")(_versions)
     api.post("/services/<id:service_id>/versions")(_add_version)
     api.get("/services/<id:service_id>/versions/<id:version_id>")(_version)
@@ -61,11 +63,12 @@ def version_json(row: catalog.VersionRow) -> dict[str, Any]:
 
 
 def _services() -> Response:
-    only(("page", "limit"))
+    only("page", "limit")
     return listed(catalog.services(read_slice()), service_json)
 
 
 def _service(service_id: int) -> Response:
+    only()
     row = catalog.service(service_id)
     return answer(service_json(row) | {"recipe": dump_recipe(row.recipe)})
 
@@ -77,12 +80,21 @@ def _add_service() -> Response:
     return answer(service_json(catalog.service(service_id)), status=201)
 
 
+def _change_service(service_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    catalog.service(service_id)
+    form = ServiceForm.read(read_values(ServiceForm.field_names()))
+    operations.change_service(service_id, form.new(), actor())
+    return answer(service_json(catalog.service(service_id)))
+
+
 def _versions(service_id: int) -> Response:
-    only(("page", "limit"))
+    only("page", "limit")
     return listed(catalog.versions(service_id, read_slice()), version_json)
 
 
 def _version(service_id: int, version_id: int) -> Response:
+    only()
     row = catalog.version(service_id, version_id)
     return answer(version_json(row) | {"artifact_url": row.artifact_url, "sha256": row.artifact_sha256})
 
@@ -90,16 +102,18 @@ def _version(service_id: int, version_id: int) -> Response:
 def _add_version(service_id: int) -> Response:
     actor().require(Verb.RECORD_BUILD)
     catalog.service(service_id)
-    uploaded = stored_artifact()
-    form = VersionForm.read(read_values(VersionForm.field_names()), uploaded)
-    version_id = operations.add_version(service_id, form.new(), actor())
+    artifact = sent_artifact()
+    form = VersionForm.read(read_values(VersionForm.field_names()), artifact.sha256 if artifact else None)
+    with kept(artifact):
+        version_id = operations.add_version(service_id, form.new(), actor())
     return answer(version_json(catalog.version(service_id, version_id)), status=201)
 
 
 def _record_build(service_id: int, version_id: int) -> Response:
     actor().require(Verb.RECORD_BUILD)
     catalog.version(service_id, version_id)
-    uploaded = stored_artifact()
-    form = BuildForm.read(read_values(BuildForm.field_names()), uploaded)
-    operations.record_build(service_id, version_id, form.build(), actor())
+    artifact = sent_artifact()
+    form = BuildForm.read(read_values(BuildForm.field_names()), artifact.sha256 if artifact else None)
+    with kept(artifact):
+        operations.record_build(service_id, version_id, form.build(), actor())
     return answer(version_json(catalog.version(service_id, version_id)))

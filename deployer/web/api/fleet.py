@@ -8,12 +8,12 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
-from deployer.domain.status import Evidence
 from deployer.operations import fleet as operations
 from deployer.queries import catalog, fleet
-from deployer.web.api.envelope import answer, listed, only, read_flag, read_id, read_slice, when
+from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
 from deployer.web.forms.fleet import HostForm, InstanceForm
+from deployer.web.parameters import only, read_flag, read_id
 from deployer.web.values import read_values
 
 
@@ -26,7 +26,7 @@ def routes(api: Blueprint) -> None:
 
 
 def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
-    """An instance on the wire; ``unverified`` is true when nothing usable answered the last time we asked."""
+    """An instance on the wire; ``evidence`` says how its version is known."""
     return {
         "id": row.id,
         "name": row.service,
@@ -46,7 +46,7 @@ def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
         "is_maintain": row.is_maintain,
         "updated_by": row.updated_by,
         "updated": when(row.updated),
-        "unverified": row.evidence is Evidence.UNVERIFIED,
+        "evidence": row.evidence.value,
     }
 
 
@@ -66,7 +66,7 @@ def host_json(row: fleet.HostRow) -> dict[str, Any]:
 
 
 def _hosts() -> Response:
-    only(("page", "limit"))
+    only("page", "limit")
     return listed(fleet.hosts(read_slice()), host_json)
 
 
@@ -78,7 +78,7 @@ def _add_host() -> Response:
 
 
 def _instances(service_id: int) -> Response:
-    only(("page", "limit", "version_id", "locked"))
+    only("page", "limit", "version_id", "locked")
     wanted = fleet.InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"))
     if wanted.version_id is not None:
         catalog.version(service_id, wanted.version_id)  # another service's version is not an empty list, it is an error

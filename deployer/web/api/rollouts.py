@@ -11,9 +11,10 @@ from deployer.domain.access import Verb
 from deployer.domain.plan import parse_action
 from deployer.operations import rollouts as operations
 from deployer.queries import catalog, rollouts
-from deployer.web.api.envelope import answer, listed, only, read_id, read_slice, when
+from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
 from deployer.web.forms.rollout import RolloutForm
+from deployer.web.parameters import only, read_id
 from deployer.web.values import read_values
 
 
@@ -70,6 +71,7 @@ def step_json(row: rollouts.StepRow) -> dict[str, Any]:
 
 
 def _targets(service_id: int, version_id: int, action: str) -> Response:
+    only()
     found = catalog.targets(service_id, version_id, parse_action(action))
     return answer([{"id": one.id, "version": one.label, "enable": one.enable} for one in found])
 
@@ -84,16 +86,18 @@ def _start(service_id: int, version_id: int, action: str) -> Response:
 
 
 def _rollouts() -> Response:
-    only(("page", "limit", "service_id"))
+    only("page", "limit", "service_id")
     return listed(rollouts.rollouts(read_slice(), read_id("service_id")), rollout_json)
 
 
 def _rollout(rollout_id: int) -> Response:
+    only()
     row = rollouts.rollout(rollout_id)
     return answer(rollout_json(row) | {"steps": [step_json(step) for step in rollouts.steps(rollout_id)]})
 
 
 def _cancel(rollout_id: int) -> Response:
     actor().require(Verb.ROLL_OUT)
+    read_values(())
     operations.cancel(rollout_id, actor())
     return answer(rollout_json(rollouts.rollout(rollout_id)), status=202)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from wtforms.widgets import TextArea
 
 from deployer.domain.errors import N_, Invalid, Refused
 from deployer.domain.names import parse_name, parse_sha256, parse_text, parse_url
-from deployer.domain.recipe import KEYS, parse_recipe
+from deployer.domain.recipe import KEYS, dump_recipe, parse_recipe
 from deployer.domain.status import BuildStatus
 from deployer.operations.catalog import Build, NewService, NewVersion
+from deployer.queries.catalog import ServiceRow
 from deployer.web.forms.base import Parsed, StrictForm, by, one_of
 
 BUILD_STATUSES = {status.name.lower(): status for status in BuildStatus}
@@ -66,6 +68,21 @@ class ServiceForm(StrictForm):
             build_orig=self.build_orig.value,
             build_url=self.build_url.value,
         )
+
+
+def filled(service: ServiceRow) -> dict[str, str]:
+    """What the form of a service says when it is opened to be changed."""
+    recipe = {
+        key: shlex.join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+        for key, value in dump_recipe(service.recipe).items()
+    }
+    return recipe | {
+        "name": service.name,
+        "language": service.language,
+        "description": service.description,
+        "build_orig": service.build_orig,
+        "build_url": service.build_url,
+    }
 
 
 class BuildForm(StrictForm):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.datastructures import MultiDict
 
-from deployer.domain.errors import N_
+from deployer.domain.errors import N_, Invalid
 from deployer.domain.hosts import parse_host_ids
 from deployer.domain.ids import parse_version_id
 from deployer.domain.names import parse_text
@@ -33,10 +33,13 @@ class RolloutForm(StrictForm):
 
 
 def join_ticked(values: MultiDict[str, str]) -> MultiDict[str, str]:
-    """Tick boxes (``host_id``, many) as the one text ``host`` that the rule reads, unless that was sent itself."""
+    """Tick boxes (``host_id``, many) as the one text ``host`` that the rule reads. Raises Invalid when both came."""
     if "host_id" not in values:
         return values
+    if "host" in values:
+        raise Invalid(
+            N_("These are two answers to which hosts."), N_("Tick either every host or single hosts."), "host"
+        )
     joined = MultiDict((name, value) for name, value in values.items() if name != "host_id")
-    ticked = values.getlist("host_id")
-    joined["host"] = ",".join([joined["host"], *ticked] if "host" in joined else ticked)
+    joined["host"] = ",".join(values.getlist("host_id"))
     return joined

@@ -1,0 +1,179 @@
+"""Artifacts that come from an address: the right one, once, in time, or a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer import artifacts
+from deployer.jobs import fetch
+
+CONTENT = b"an archive" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+Say = Callable[[bytes], None]
+
+
+class Source:
+    """A server that answers every connection with what ``speak`` says."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.closing = threading.Event()
+        self.speak: Callable[[Say], None] = lambda say: say(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/a.tgz"
+        self.threads: list[threading.Thread] = []
+        self.main = threading.Thread(target=self._accept)
+        self.main.start()
+
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.asked += 1
+            thread = threading.Thread(target=self._serve, args=[connection])
+            thread.start()
+            self.threads.append(thread)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                connection.recv(65536)
+                self.speak(connection.sendall)
+            except OSError:
+                pass
+
+    def close(self) -> None:
+        self.closing.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in [self.main, *self.threads]:
+            thread.join(10)
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    found = Source()
+    yield found
+    found.close()
+
+
+def get(store: Path, url: str, sha256: str = SHA256, deadline: float = 20) -> Path | None:
+    return asyncio.run(fetch.artifact(store, sha256, url, deadline))
+
+
+def test_an_artifact_is_fetched_once_and_then_kept(tmp_path: Path, source: Source) -> None:
+    for _ in range(2):
+        file = get(tmp_path, source.url)
+        assert file is not None
+        assert file.read_bytes() == CONTENT
+    assert source.asked == 1
+
+
+def test_steps_that_want_the_same_artifact_share_one_download(tmp_path: Path, source: Source) -> None:
+    async def many() -> list[Path | None]:
+        return await asyncio.gather(*(fetch.artifact(tmp_path, SHA256, source.url) for _ in range(20)))
+
+    assert set(asyncio.run(many())) == {artifacts.path_of(tmp_path, SHA256)}
+    assert source.asked == 1
+
+
+def test_what_is_not_the_recorded_artifact_is_thrown_away_and_nothing_else_is(tmp_path: Path, source: Source) -> None:
+    innocent = get(tmp_path, source.url)  # the same content is another version's artifact
+    with pytest.raises(fetch.FetchFailed, match=SHA256):
+        get(tmp_path, source.url, "0" * 64)
+    assert innocent is not None
+    assert innocent.read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == [SHA256]
+
+
+def test_a_server_that_trickles_is_given_up_at_the_deadline(tmp_path: Path, source: Source) -> None:
+    def trickle(say: Say) -> None:
+        say(b"HTTP/1.0 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        while not source.closing.wait(0.05):
+            say(b"x")
+
+    source.speak = trickle
+    began = time.monotonic()
+    with pytest.raises(fetch.FetchFailed, match=r"longer than 0\.5 s"):
+        get(tmp_path, source.url, deadline=0.5)
+    assert time.monotonic() - began < 10
+    for _ in range(100):
+        if not list(tmp_path.iterdir()):
+            break
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == [], "the download went on"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HELLO\r\n\r\n", id="not HTTP"),
+        pytest.param(b"HTTP/1.1 500 \x1b[31mEvil\x00<script>\r\n\r\n", id="an error with control characters"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", id="cut off"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n", id="a redirect to a file"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_a_server_that_does_not_deliver_is_named_as_the_cause(tmp_path: Path, source: Source, answer: bytes) -> None:
+    source.speak = lambda say: say(answer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # urllib leaves such an answer's socket to the collector
+        with pytest.raises(fetch.FetchFailed) as failure:
+            get(tmp_path, source.url)
+        text = str(failure.value)
+        del failure
+        gc.collect()
+    assert not set(text) & {"\x00", "\x1b", "\n"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_that_is_cut_off_is_not_taken_for_another_artifact(tmp_path: Path, source: Source) -> None:
+    source.speak = lambda say: say(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort")
+    with pytest.raises(fetch.FetchFailed, match="the connection ended 45 bytes before the end"):
+        get(tmp_path, source.url)
+
+
+def test_a_download_ends_when_the_last_who_wants_it_gives_up_and_not_before(tmp_path: Path, source: Source) -> None:
+    def trickle(say: Say) -> None:
+        say(b"HTTP/1.0 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        while not source.closing.wait(0.02):
+            say(b"x")
+
+    async def becomes(there: bool) -> bool:
+        for _ in range(250):
+            if bool(list(tmp_path.iterdir())) == there:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    async def give_up() -> None:
+        first, second = (asyncio.create_task(fetch.artifact(tmp_path, SHA256, source.url)) for _ in range(2))
+        assert await becomes(there=True)
+        first.cancel()
+        await asyncio.wait([first, second], timeout=0.2)
+        assert (first.cancelled(), second.done()) == (True, False)
+        assert list(tmp_path.iterdir())
+        second.cancel()
+        assert await becomes(there=False), "the download went on"
+        source.speak = lambda say: say(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT)
+        assert await fetch.artifact(tmp_path, SHA256, source.url)
+
+    source.speak = trickle
+    asyncio.run(give_up())
+
+
+def test_an_uploaded_artifact_that_is_not_here_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(fetch.FetchFailed, match="DEPLOYER_HOME"):
+        get(tmp_path, "")
