@@ -153,7 +153,7 @@ def test_there_is_always_a_current_release_while_it_is_switched(host: Host) -> N
     assert seen == {"1.0.0", "1.1.0"}
 
 
-def test_a_release_that_was_linked_by_hand_is_restored(host: Host) -> None:
+def test_what_was_linked_by_hand_is_not_gone_back_to(host: Host) -> None:
     host.run_nothing()
     by_hand = host.home / "orders-0.9"
     by_hand.mkdir()
@@ -163,5 +163,5 @@ def test_a_release_that_was_linked_by_hand_is_restored(host: Host) -> None:
     host.running = "0.9.0"
     host.recipe = replace(host.recipe, restart=("sh", "-c", "! grep -q 1.0.0 VERSION"))
     outcome = host.deploy(host.task("1.0.0"))
-    assert (outcome.ok, outcome.running, host.current()) == (False, "0.9.0", str(by_hand))
-    assert outcome.reason.endswith("The previous release 0.9.0 was restored.")
+    assert not outcome.ok
+    assert "could not be restored" in outcome.reason
