@@ -93,7 +93,7 @@ def wait_for_end(hosts: Path) -> None:
         with pid_file.open("rb") as file:
             while not _unlocked(file.fileno()):
                 if time.monotonic() > until:
-                    _kill(file.read(32))
+                    _kill(file.read(32), file.fileno())
                     break
                 time.sleep(0.02)
 
@@ -171,7 +171,16 @@ def _unlocked(file: int) -> bool:
     return True
 
 
-def _kill(pid: bytes) -> None:
-    if pid.strip().isdigit():
-        with contextlib.suppress(ProcessLookupError):
+def _kill(pid: bytes, file: int) -> None:
+    """End the service whose ``file`` this is; but no other process that has its pid by now."""
+    if not pid.strip().isdigit() or int(pid) == os.getpid():
+        return
+    with contextlib.suppress(OSError):  # ended, and so has nothing open
+        if any(_same(opened, file) for opened in Path(f"/proc/{int(pid)}/fd").iterdir()):
             os.kill(int(pid), signal.SIGKILL)
+
+
+def _same(opened: Path, file: int) -> bool:
+    with contextlib.suppress(OSError):  # closed since
+        return os.path.samestat(opened.stat(), os.fstat(file))
+    return False

@@ -1,8 +1,8 @@
 """The commands of a deployment, as data: what to run on a host, with which environment, within which time.
 
 Nothing here runs anything, and nothing is ever formatted into shell text: programs are constants, values travel as
-arguments and environment. A host needs a POSIX shell, tar, find, grep, sha256sum, readlink and ``mv -T``, which is
-any Linux.
+arguments and environment. A host needs a POSIX shell, tar, find, grep, tail, sha256sum, readlink and ``mv -T``, which
+is any Linux.
 
 On the host, below ``<directory>/<service>``::
 
@@ -50,23 +50,44 @@ fi
 """
 )
 
-# root, label, sha256. A release appears under its name only when it is complete.
+# root, label, sha256. A release appears under its name only when it is complete, and nothing else stays behind.
+# Whatever the archive says, no member runs as its owner, none can be written by others, and none shuts us out.
 UNPACK = (
     _FAIL
     + """
-cd "$1/incoming"
+root=$1
 label=$2
+cd "$root/incoming"
+clear_away() {
+  [ . -ef "$root/incoming" ] || return 0 # it is another deployment's by now
+  cd "$root"
+  chmod -R u+rwX incoming 2>/dev/null || :
+  rm -rf incoming || :
+}
+trap clear_away EXIT
+trap 'exit 1' HUP INT TERM
 archive="./$label.archive"
 found=$(sha256sum <"$archive")
 found=${found%% *}
 [ "$found" = "$3" ] || fail "The archive's sha256 is $found, but $3 is recorded for this version."
-tar -tf "$archive" >names || fail "The archive is not one that tar can read on this host."
+if ! tar -tf "$archive" >names; then
+  tar -tf "$archive" >/dev/null || fail "The archive is not one that tar can read on this host."
+  fail "The list of the archive's members could not be written. Make room on the host's disk, then try again."
+fi
 if grep -Eq '^/|(^|/)\\.\\.(/|$)' names; then
   fail "The archive has a member with an absolute path or with .. in its path; build it again without."
 fi
 mkdir unpacked
-tar -xof "$archive" -C unpacked || fail "The archive could not be unpacked."
-chmod u+rwx unpacked
+said=$({ tar -x --no-same-permissions -o -f "$archive" -C unpacked 2>&1 || echo failed; } | tail -n 5)
+case $said in
+  *failed)
+    printf '%s\\n' "$said" >&2
+    fail "The archive could not be unpacked: ${said%%
+*}"
+    ;;
+  ?*) printf '%s\\n' "$said" ;;
+esac
+chmod -R u+rwX unpacked
 if [ -n "$(find unpacked ! -type f ! -type d ! -type l | head -n 1)" ]; then
   fail "The archive has a member that is neither a file, a directory nor a symbolic link."
 fi
@@ -83,7 +104,6 @@ rm -rf unpacked/.deployer-sha256
 printf '%s\\n' "$3" >unpacked/.deployer-sha256
 rm -rf "../releases/$label"
 mv -T unpacked "../releases/$label"
-rm -rf ../incoming
 """
 )
 

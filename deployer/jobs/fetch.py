@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import http.client
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import artifacts
@@ -18,11 +18,20 @@ MAX_BYTES = 2 * 1024**3
 TIMEOUT = 30.0  # seconds for each wait on the network
 DEADLINE = 600.0  # seconds for the whole of it
 
-_under_way: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[Path]] = {}
-
 
 class FetchFailed(Exception):
     """The artifact is not to be had; the message says why and what to do."""
+
+
+@dataclass
+class _Shared:
+    """A download under way, and how many wait for it."""
+
+    task: asyncio.Task[Path]
+    waiting: int = 0
+
+
+_under_way: dict[tuple[asyncio.AbstractEventLoop, str, str], _Shared] = {}
 
 
 async def artifact(store: Path, sha256: str | None, url: str, deadline: float = DEADLINE) -> Path | None:
@@ -39,25 +48,33 @@ async def artifact(store: Path, sha256: str | None, url: str, deadline: float = 
         raise FetchFailed(
             N_("The uploaded artifact is not in this worker's store. Share DEPLOYER_HOME with the web process.")
         )
-    key = (asyncio.get_running_loop(), sha256)
-    task = _under_way.get(key)
-    if task is None:
-        task = _under_way[key] = asyncio.create_task(_download(store, sha256, url, deadline))
-        task.add_done_callback(lambda _: _under_way.pop(key, None))
-    return await asyncio.shield(task)  # one who gives up must not end it for the others
+    key = (asyncio.get_running_loop(), sha256, url)
+    shared = _under_way.get(key)
+    if shared is None:
+        shared = _under_way[key] = _Shared(asyncio.create_task(_download(store, sha256, url, deadline)))
+    shared.waiting += 1
+    try:
+        return await asyncio.shield(shared.task)  # one who gives up must not end it for the others
+    finally:
+        shared.waiting -= 1
+        if not shared.waiting:
+            del _under_way[key]
+            shared.task.cancel()  # changes nothing when it has ended
 
 
 async def _download(store: Path, sha256: str, url: str, deadline: float) -> Path:
     stop = threading.Event()
+    thread = ThreadPoolExecutor(1, "fetch")  # of its own: a server that never finishes its headers holds it for good
     try:
         async with asyncio.timeout(deadline):
-            await asyncio.get_running_loop().run_in_executor(_threads(), _read, store, sha256, url, stop)
+            await asyncio.get_running_loop().run_in_executor(thread, _read, store, sha256, url, stop)
     except TimeoutError:
         raise FetchFailed(
-            f"Fetching the artifact took longer than {deadline:g} s. Check the server at its address, then try again."
+            f"Fetching the artifact took longer than {deadline:g} s. Check the address and its server, then try again."
         ) from None
     finally:
         stop.set()
+        thread.shutdown(wait=False)
     return artifacts.path_of(store, sha256)
 
 
@@ -76,7 +93,10 @@ def _read(store: Path, sha256: str, url: str, stop: threading.Event) -> None:
         cause = clean(" ".join(str(problem).split())) or type(problem).__name__
         if isinstance(problem, http.client.HTTPException):
             cause = f"its server does not speak HTTP as it should ({cause})"
-        raise FetchFailed(f"The artifact could not be fetched from its address: {cause}.") from None
+        raise FetchFailed(
+            f"The artifact could not be fetched from its address: {cause}. "
+            "Check the address and its server, then try again."
+        ) from None
 
 
 class _Stoppable:
@@ -89,9 +109,8 @@ class _Stoppable:
     def read(self, size: int, /) -> bytes:
         if self._stop.is_set():
             raise TimeoutError("nobody waits for it any more")
-        return self._answer.read1(size)
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(4, "fetch")
+        chunk = self._answer.read1(size)
+        if not chunk and self._answer.length:
+            # Said here, because the sha256 of a part would only look like another artifact.
+            raise ConnectionError(f"the connection ended {self._answer.length} bytes before the end")
+        return chunk

@@ -136,7 +136,64 @@ def test_a_server_that_does_not_deliver_is_named_as_the_cause(tmp_path: Path, so
         del failure
         gc.collect()
     assert not set(text) & {"\x00", "\x1b", "\n"}
+    assert text.endswith("Check the address and its server, then try again.")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_servers_that_never_finish_their_headers_stand_in_nobodys_way(tmp_path: Path, source: Source) -> None:
+    def trickle(say: Say) -> None:
+        say(b"HTTP/1.0 200 OK\r\nX-Endless: ")
+        while not source.closing.wait(0.05):
+            say(b"x")
+
+    async def all_of_them() -> None:
+        hopeless = (fetch.artifact(tmp_path, f"{number:064}", source.url, 0.3) for number in range(6))
+        assert all(
+            isinstance(end, fetch.FetchFailed) for end in await asyncio.gather(*hopeless, return_exceptions=True)
+        )
+        source.speak = lambda say: say(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT)
+        assert await fetch.artifact(tmp_path, SHA256, source.url, 5)
+
+    source.speak = trickle
+    asyncio.run(all_of_them())
+
+
+def test_an_answer_that_is_cut_off_is_not_taken_for_another_artifact(tmp_path: Path, source: Source) -> None:
+    source.speak = lambda say: say(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort")
+    with pytest.raises(fetch.FetchFailed, match="the connection ended 45 bytes before the end"):
+        get(tmp_path, source.url)
+
+
+def test_a_download_ends_when_the_last_who_wants_it_gives_up_and_not_before(tmp_path: Path, source: Source) -> None:
+    def trickle(say: Say) -> None:
+        say(b"HTTP/1.0 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        while not source.closing.wait(0.02):
+            say(b"x")
+
+    def kept() -> bool:
+        return bool(list(tmp_path.iterdir()))
+
+    async def becomes(there: bool) -> bool:
+        for _ in range(250):
+            if kept() == there:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    async def give_up() -> None:
+        first, second = (asyncio.create_task(fetch.artifact(tmp_path, SHA256, source.url)) for _ in range(2))
+        assert await becomes(there=True)
+        first.cancel()
+        await asyncio.wait([first, second], timeout=0.2)
+        assert (first.cancelled(), second.done()) == (True, False)
+        assert kept()
+        second.cancel()
+        assert await becomes(there=False), "the download went on"
+        source.speak = lambda say: say(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT)
+        assert await fetch.artifact(tmp_path, SHA256, source.url)
+
+    source.speak = trickle
+    asyncio.run(give_up())
 
 
 def test_an_uploaded_artifact_that_is_not_here_says_what_to_do(tmp_path: Path) -> None:

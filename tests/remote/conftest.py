@@ -19,7 +19,7 @@ import pytest
 from deployer.demo.artifacts import build_artifact
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.release import Task
-from deployer.jobs.deploy import Outcome, Phase, deploy
+from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
 from deployer.remote.local import LocalRunner
 
 
@@ -73,9 +73,9 @@ class Host:
             sha256=artifact.sha256,
         )
 
-    def deploy(self, task: Task) -> Outcome:
+    def deploy(self, task: Task, fetch: Fetch | None = None) -> Outcome:
         self.notes = Notes()
-        outcome = asyncio.run(deploy(self.runner, self.recipe, task, self.notes))
+        outcome = asyncio.run(deploy(self.runner, self.recipe, task, self.notes, fetch))
         self.running = outcome.running
         return outcome
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deployer.demo.artifacts import build_artifact
+from deployer.demo.services import wait_for_end
 from deployer.jobs.deploy import Phase
-from tests.remote.conftest import Host, ended
+from tests.remote.conftest import RECIPE, Host, ended
+
+IMPATIENT = "import sys; sys.path.insert(0, '.'); import restart; restart.PATIENCE = 0.3; restart.main()"
 
 
 def test_a_demo_service_does_not_start_when_nobody_holds_its_lifeline(tmp_path: Path, port: int) -> None:
@@ -37,6 +43,33 @@ def test_a_demo_service_does_not_outlive_a_killed_holder_of_its_lifeline(tmp_pat
         time.sleep(0.05)
     assert ended(pid)
     assert host.version() is None
+
+
+def test_a_process_that_does_not_hold_the_lock_is_never_signalled(host: Host) -> None:
+    host.install("1.0.0")
+    service = host.pid()
+    with subprocess.Popen(["sleep", "100"]) as innocent:
+        try:
+            (host.root / "run" / "service.pid").write_text(f"{innocent.pid}\n")
+            host.recipe = replace(RECIPE, restart=(sys.executable, "-c", IMPATIENT))
+            outcome = host.deploy(host.task("1.1.0"))
+            assert "run/service.pid does not name the process that holds its lock" in outcome.reason
+            assert innocent.poll() is None
+            assert not ended(service)
+            wait_for_end(host.directory.parent)
+            assert innocent.poll() is None
+        finally:
+            innocent.kill()
+
+
+def test_a_service_that_does_not_end_with_its_demo_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployer.demo.services.PATIENCE", 0.3)
+    host.install("1.0.0")
+    wait_for_end(host.directory.parent)
+    until = time.monotonic() + 5
+    while not ended(host.pid()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert ended(host.pid())
 
 
 def test_the_same_demo_artifact_is_the_same_archive(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from deployer.jobs.deploy import Outcome, Phase, deploy, probe
+from deployer.jobs.fetch import FetchFailed
 from tests.remote.conftest import ADDRESS, RECIPE, Host, ended
 
 
@@ -48,6 +49,44 @@ def test_a_revert_to_a_kept_release_needs_no_archive(host: Host) -> None:
     assert host.deploy(kept).ok
     assert Phase.SENDING not in host.notes.phases
     assert host.version() == "1.0.0"
+
+
+async def unavailable() -> None:
+    raise FetchFailed("The artifact could not be fetched.")
+
+
+def test_a_kept_release_needs_no_artifact_from_anywhere(host: Host) -> None:
+    host.install("1.0.0")
+    host.install("1.1.0")
+    task = host.task("1.0.0")
+    assert host.deploy(replace(task, artifact=host.home / "not there"), unavailable).ok
+    assert Phase.FETCHING not in host.notes.phases
+    assert host.version() == "1.0.0"
+
+
+def test_an_artifact_is_fetched_once_the_host_lacks_the_release(host: Host) -> None:
+    task = host.task("1.0.0")
+    assert task.artifact is not None
+    there, elsewhere = task.artifact, host.home / "elsewhere"
+    there.rename(elsewhere)
+
+    async def bring() -> None:
+        elsewhere.rename(there)
+
+    assert host.deploy(task, bring).ok
+    assert host.notes.phases[:3] == [Phase.PREPARING, Phase.FETCHING, Phase.SENDING]
+
+
+def test_an_artifact_that_is_not_to_be_had_touches_nothing(host: Host) -> None:
+    host.install("1.0.0")
+    outcome = host.deploy(host.task("1.1.0"), unavailable)
+    assert outcome == Outcome(
+        False,
+        "1.0.0",
+        "Fetching the artifact failed: The artifact could not be fetched. The release in use was not touched.",
+        Phase.FETCHING,
+    )
+    assert host.releases() == {"1.0.0"}
 
 
 def test_a_kept_release_of_another_archive_is_unpacked_again(host: Host) -> None:
@@ -92,7 +131,7 @@ def test_a_release_that_crashes_is_replaced_and_its_last_words_are_in_the_log(ho
 
 
 def test_a_release_that_answers_with_another_version_is_replaced(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployer.jobs.deploy.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("deployer.jobs.work.PROBE_SECONDS", 0.5)
     host.install("1.0.0")
     mislabelled = replace(host.task("1.1.0"), to_version="1.2.0")
     outcome = host.deploy(mislabelled)

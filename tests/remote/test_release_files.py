@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import io
+import os
 import tarfile
 import threading
 from dataclasses import replace
@@ -10,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
+from deployer.domain.release import prepare, unpack
 from deployer.jobs.deploy import Phase
 from tests.remote.conftest import RECIPE, Host, archive
 
@@ -92,6 +97,103 @@ def test_what_is_not_an_archive_is_refused(host: Host, tmp_path: Path) -> None:
     assert "The archive is not one that tar can read on this host" in outcome.reason
 
 
+def test_a_full_disk_is_not_blamed_on_the_archive(host: Host) -> None:
+    host.install("1.0.0")
+    task = host.task("1.1.0")
+    assert task.artifact is not None
+    assert task.sha256 is not None
+    asyncio.run(host.runner.run(prepare(task), host.notes.line))
+    asyncio.run(host.runner.put(task.artifact, task.archive, 10))
+    unpacking = unpack(task, task.sha256)
+    # As on a full disk, no file can be written; reading still works.
+    full = replace(unpacking, argv=("sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "full", *unpacking.argv))
+    result = asyncio.run(host.runner.run(full, host.notes.line))
+    assert result.failure.endswith(
+        "The list of the archive's members could not be written. Make room on the host's disk, then try again."
+    )
+    assert not (host.root / "incoming").exists()
+
+
+def test_a_disk_that_fills_up_in_the_middle_is_named(host: Host, tmp_path: Path) -> None:
+    host.run_nothing()
+    large = archive(tmp_path / "large.tar.gz", ("VERSION", FILE, "1.0.0\n"), ("large", FILE, "x" * 1_000_000))
+    task = replace(host.task("1.0.0"), artifact=large)
+    asyncio.run(host.runner.run(prepare(task), host.notes.line))
+    asyncio.run(host.runner.put(large, task.archive, 10))
+    unpacking = unpack(task, hashlib.sha256(large.read_bytes()).hexdigest())
+    full = replace(unpacking, argv=("sh", "-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "full", *unpacking.argv))
+    result = asyncio.run(host.runner.run(full, host.notes.line))
+    assert "The archive could not be unpacked: " in result.failure
+    assert "large" in result.failure
+    assert (host.releases(), (host.root / "incoming").exists()) == (set(), False)
+
+
+@pytest.mark.parametrize("content", [b"no archive", None], ids=["not an archive", "a hostile one"])
+def test_a_refused_archive_leaves_nothing_on_the_host(content: bytes | None, host: Host, tmp_path: Path) -> None:
+    file = tmp_path / "a.tar.gz"
+    if content is None:
+        archive(file, ("locked/file", FILE, "x"), ("link", SYMLINK, "/etc/passwd"))
+    else:
+        file.write_bytes(content)
+    assert host.deploy(replace(host.task("1.0.0"), artifact=file, sha256=None)).phase is Phase.UNPACKING
+    assert sorted(path.name for path in host.root.iterdir()) == ["releases"]
+
+
+def test_an_unpacking_that_is_stopped_leaves_nothing_on_the_host(host: Host) -> None:
+    task = host.task("1.0.0")
+    assert task.artifact is not None
+    asyncio.run(host.runner.run(prepare(task), host.notes.line))
+    os.mkfifo(task.archive)  # which nobody ever writes to
+    result = asyncio.run(host.runner.run(replace(unpack(task, "0" * 64), deadline=0.5), host.notes.line))
+    assert result.timed_out
+    assert not (host.root / "incoming").exists()
+
+
+def test_an_unpacking_that_is_stopped_leaves_alone_what_another_deployment_has_begun(host: Host) -> None:
+    task = host.task("1.0.0")
+
+    async def overtaken() -> None:
+        await host.runner.run(prepare(task), host.notes.line)
+        os.mkfifo(task.archive)
+        stopped = asyncio.create_task(host.runner.run(replace(unpack(task, "0" * 64), deadline=1), host.notes.line))
+        await asyncio.sleep(0.5)
+        await host.runner.run(prepare(task), host.notes.line)  # the next holder of the host begins
+        assert (await stopped).timed_out
+
+    asyncio.run(overtaken())
+    assert (host.root / "incoming").exists()
+
+
+def test_no_member_gets_the_rights_of_its_owner_or_shuts_deployer_out(host: Host, tmp_path: Path) -> None:
+    host.run_nothing()
+    file = tmp_path / "rights.tar"
+    with tarfile.open(file, "w") as tar:
+        for name, kind, mode in [
+            ("VERSION", FILE, 0o666),
+            ("tool", FILE, 0o6755),
+            ("shut", tarfile.DIRTYPE, 0o2555),
+            ("shut/file", FILE, 0o444),
+        ]:
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = kind, mode
+            content = b"1.0.0\n" if kind == FILE else b""
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    assert host.deploy(replace(host.task("1.0.0"), artifact=file, sha256=None)).ok
+    modes = {path.name: oct(path.stat().st_mode & 0o7777) for path in (host.root / "current").resolve().rglob("[!.]*")}
+    assert modes == {"VERSION": "0o644", "tool": "0o755", "shut": "0o755", "file": "0o644"}
+
+
+def test_old_releases_are_removed_after_a_restore_too_but_not_the_one_that_failed(host: Host) -> None:
+    host.run_nothing()
+    for version in ("1.0.0", "1.1.0"):
+        host.install(version)
+    host.recipe = replace(host.recipe, keep=1, restart=("sh", "-c", "! grep -q 1.2.0 VERSION"))
+    outcome = host.deploy(host.task("1.2.0"))
+    assert outcome.reason.endswith("The previous release 1.1.0 was restored.")
+    assert host.releases() == {"1.1.0", "1.2.0"}
+
+
 def test_old_releases_are_removed_but_never_the_one_in_use_nor_the_one_we_came_from(host: Host) -> None:
     host.run_nothing()
     for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0"):
@@ -153,7 +255,7 @@ def test_there_is_always_a_current_release_while_it_is_switched(host: Host) -> N
     assert seen == {"1.0.0", "1.1.0"}
 
 
-def test_what_was_linked_by_hand_is_not_gone_back_to(host: Host) -> None:
+def test_a_link_that_deployer_did_not_make_is_never_gone_back_to(host: Host) -> None:
     host.run_nothing()
     by_hand = host.home / "orders-0.9"
     by_hand.mkdir()
@@ -163,5 +265,5 @@ def test_what_was_linked_by_hand_is_not_gone_back_to(host: Host) -> None:
     host.running = "0.9.0"
     host.recipe = replace(host.recipe, restart=("sh", "-c", "! grep -q 1.0.0 VERSION"))
     outcome = host.deploy(host.task("1.0.0"))
-    assert not outcome.ok
-    assert "could not be restored" in outcome.reason
+    assert (outcome.ok, outcome.running, host.current()) == (False, "1.0.0", "releases/1.0.0")
+    assert outcome.reason.endswith("was not installed by Deployer on this host, so it could not be restored.")

@@ -1,7 +1,8 @@
 """Replace the running process of this service by one of this release. Runs in the release's directory.
 
-``<root>/run/service.pid`` is locked by the service for as long as it lives, and holds its process id: so a pid is only
-ever signalled while its lock proves that it is the service's. The lock is handed from here to the new process.
+``<root>/run/service.pid`` is locked by the service for as long as it lives, and holds its process id. A process is only
+ever signalled when it has this very file open: whatever else the file may say, it is the service. The lock is handed
+from here to the new process.
 """
 
 from __future__ import annotations
@@ -45,17 +46,33 @@ def locks(file: int) -> bool:
     return True
 
 
+def holds(pid: int, file: int) -> bool:
+    """Whether the process is another one that has the open ``file`` open too."""
+    if pid == os.getpid():
+        return False
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since
+                if os.path.samestat(descriptor.stat(), os.fstat(file)):
+                    return True
+    return False
+
+
 def stop_old(file: int) -> None:
     """End the process that holds the lock, if there is one, and take the lock over."""
     started = time.monotonic()
+    stopped = False
     while not locks(file):
         waited = time.monotonic() - started
         if waited > 2 * PATIENCE:
-            fail("The old process does not end.")
+            if stopped:
+                fail("The old process does not end.")
+            fail("run/service.pid does not name the process that holds its lock; end that process, then try again.")
         pid = os.pread(file, 32, 0).strip()
-        if pid.isdigit():
-            if waited < 0.05:
+        if pid.isdigit() and holds(int(pid), file):
+            if not stopped:
                 say(f"Stopping process {int(pid)}.")
+            stopped = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL if waited > PATIENCE else signal.SIGTERM)
         time.sleep(0.05)

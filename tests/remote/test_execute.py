@@ -1,0 +1,42 @@
+"""A step that cannot even begin ends as a failed step with a reason, and never as an exception."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from deployer.domain.recipe import dump_recipe
+from deployer.domain.status import Action, Reach
+from deployer.jobs.execute import Work, ask_what_is_left, execute
+from deployer.operations.steps import Settlement, TakenStep
+from tests.remote.conftest import RECIPE, Notes
+
+
+def taken(tmp_path: Path, reach: Reach, recipe: dict[str, object]) -> TakenStep:
+    return TakenStep(
+        1, 1, 1, 1, 1, Action.UPGRADE, "ann", "orders", recipe, "host-1", "127.0.0.9", reach,
+        str(tmp_path), 1, "1.0.0", "1.1.0", None, "",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("work", [execute, ask_what_is_left])
+def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do(
+    work: Work, tmp_path: Path, notes: Notes
+) -> None:
+    end = asyncio.run(work(taken(tmp_path, cast(Reach, "carrier pigeon"), dump_recipe(RECIPE)), tmp_path, notes))
+    reason = (
+        "This worker knows no way to reach host-1 (carrier pigeon)."
+        " Start workers of the same Deployer release as the web process, then try again."
+    )
+    assert end == Settlement(False, None, reason)
+    assert notes.lines == [reason]
+
+
+@pytest.mark.parametrize("work", [execute, ask_what_is_left])
+def test_a_recipe_that_cannot_be_read_fails_its_step(work: Work, tmp_path: Path, notes: Notes) -> None:
+    end = asyncio.run(work(taken(tmp_path, Reach.LOCAL, {"kind": "unheard of"}), tmp_path, notes))
+    assert (end.ok, end.running) == (False, None)
+    assert "Deployer itself failed" in end.error
