@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 CHUNK = 1 << 20
+MAX_BYTES = 2 * 1024**3  # of one artifact, however it comes: uploaded, fetched or named on the command line
 
 
 class Readable(Protocol):

@@ -19,7 +19,6 @@ from deployer.commands.options import given, options_of
 from deployer.operations import catalog
 from deployer.queries import names
 from deployer.web.forms.catalog import BUILD_STATUSES, BuildForm, ServiceForm, VersionForm
-from deployer.web.uploads import MAX_ARTIFACT
 
 TOO_LARGE = "artifact: The file is too large; at most 2 GiB are kept."
 
@@ -108,7 +107,7 @@ def _open(artifact: Path) -> BufferedReader:
     found, problem = os.fstat(file.fileno()), ""
     if not stat.S_ISREG(found.st_mode):
         problem = f"artifact: {artifact} is not a regular file. Write what it gives into a file first."
-    elif found.st_size > MAX_ARTIFACT:
+    elif found.st_size > artifacts.MAX_BYTES:
         problem = TOO_LARGE
     if problem:
         file.close()
@@ -129,7 +128,7 @@ def _keep(artifact: Path | None, sha256: str | None) -> None:
         return
     try:
         with _open(artifact) as file:
-            kept = artifacts.store_stream(current_app.config["SETTINGS"].artifacts, file, MAX_ARTIFACT)
+            kept = artifacts.store_stream(current_app.config["SETTINGS"].artifacts, file, artifacts.MAX_BYTES)
     except artifacts.TooLarge:
         stop(TOO_LARGE, REFUSED)
     if kept != sha256:

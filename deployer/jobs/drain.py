@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from deployer.jobs.execute import Work, ask_what_is_left, execute
+from deployer.jobs.execute import Errand, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
 from deployer.operations import steps
 from deployer.operations.steps import TakenStep
@@ -92,10 +92,10 @@ class Drain:
             for step in await self._database(steps.take_steps, rollout_id, worker_name(), free) if free > 0 else ():
                 self._begin(Held(step), execute)
 
-    def _begin(self, held: Held, work: Work) -> None:
+    def _begin(self, held: Held, work: Errand) -> None:
         self.running[asyncio.create_task(self._work(held, work))] = held
 
-    async def _work(self, held: Held, work: Work) -> None:
+    async def _work(self, held: Held, work: Errand) -> None:
         done = asyncio.Event()
         voice = asyncio.create_task(self._speak(held, done))
         try:

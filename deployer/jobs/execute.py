@@ -20,7 +20,7 @@ from deployer.remote.runner import Runner, RunnerError
 
 log = logging.getLogger(__name__)
 ASK_SECONDS = 10.0
-Work = Callable[[TakenStep, Path, Journal], Awaitable[Settlement]]
+Errand = Callable[[TakenStep, Path, Journal], Awaitable[Settlement]]
 
 
 def runner_for(step: TakenStep) -> Runner:

@@ -14,7 +14,6 @@ from deployer import artifacts
 from deployer.domain.errors import N_
 from deployer.remote.output import clean
 
-MAX_BYTES = 2 * 1024**3
 TIMEOUT = 30.0  # seconds for each wait on the network
 DEADLINE = 600.0  # seconds for the whole of it
 
@@ -81,7 +80,7 @@ async def _download(store: Path, sha256: str, url: str, deadline: float) -> Path
 def _read(store: Path, sha256: str, url: str, stop: threading.Event) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 (the form takes only http and https)
-            artifacts.store_stream(store, _Stoppable(answer, stop), MAX_BYTES, sha256)
+            artifacts.store_stream(store, _Stoppable(answer, stop), artifacts.MAX_BYTES, sha256)
     except artifacts.TooLarge:
         raise FetchFailed(N_("The artifact is larger than 2 GiB.")) from None
     except artifacts.WrongContent as wrong:

@@ -17,7 +17,7 @@ def read_one(name: str) -> str:
     """An optional text; "" when it did not come. Raises Invalid when it came twice."""
     values = request.values.getlist(name)
     if len(values) > 1:
-        raise Invalid(N_("A field was sent more than once."), N_("Send %(field)s once."), name, {"field": name})
+        raise repeated(name)
     return values[0] if values else ""
 
 
@@ -56,6 +56,11 @@ def only(*names: str) -> None:
     """Refuse parameters that this call does not know: a misspelt filter must not silently widen a list."""
     if not set(request.args) <= set(names):
         raise unknown(names)
+
+
+def repeated(name: str) -> Invalid:
+    """The refusal of a field that came more than once."""
+    return Invalid(N_("A field was sent more than once."), N_("Send %(field)s once."), name, {"field": name})
 
 
 def unknown(known: Iterable[str]) -> Invalid:

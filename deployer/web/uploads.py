@@ -14,8 +14,6 @@ from deployer import artifacts
 from deployer.domain.errors import N_, Invalid, Refused
 from deployer.queries import catalog
 
-MAX_ARTIFACT = 2 * 1024**3  # bytes
-
 
 @dataclass(frozen=True)
 class Artifact:
@@ -32,7 +30,7 @@ def sent_artifact(field: str = "artifact") -> Artifact | None:
     """
     if request.mimetype != "multipart/form-data":
         return None
-    request.max_content_length = MAX_ARTIFACT
+    request.max_content_length = artifacts.MAX_BYTES
     files = request.files.getlist(field)
     others = [name for name in request.files if name != field]
     if others or len(files) > 1:
@@ -55,7 +53,7 @@ def kept(artifact: Artifact | None) -> Iterator[None]:
         return
     store = current_app.config["SETTINGS"].artifacts
     try:
-        artifacts.store_stream(store, artifact.stream, MAX_ARTIFACT, expected=artifact.sha256)
+        artifacts.store_stream(store, artifact.stream, artifacts.MAX_BYTES, expected=artifact.sha256)
     except artifacts.TooLarge:
         raise Invalid(N_("The artifact is too large."), N_("Send at most 2 GiB."), "artifact") from None
     file = artifacts.path_of(store, artifact.sha256)

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from deployer.domain.errors import N_, Invalid
-from deployer.web.parameters import unknown
+from deployer.web.parameters import repeated, unknown
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 # Sent beside the fields by our own pages, and not one of them.
@@ -40,7 +40,7 @@ def read_values(fields: Iterable[str], listed: Iterable[str] = ()) -> MultiDict[
         if name not in known | many:
             raise unknown(known | many)
         if name in values and name not in many:
-            raise Invalid(N_("A field was sent more than once."), N_("Send %(field)s once."), name, {"field": name})
+            raise repeated(name)
         values.add(name, value)
     return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from deployer import artifacts
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.extensions import csrf
@@ -15,7 +16,7 @@ from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.catalog import BuildForm, VersionForm
 from deployer.web.htmx import show_again
-from deployer.web.uploads import MAX_ARTIFACT, kept, sent_artifact
+from deployer.web.uploads import kept, sent_artifact
 from deployer.web.values import read_values
 
 PER_PAGE = 50
@@ -88,5 +89,5 @@ def record_build(service_id: int, version_id: int) -> Response | tuple[str, int]
 
 def _admit_upload() -> None:
     """Raise the limit of the body to an artifact's before anything reads it, then check the token it carries."""
-    request.max_content_length = MAX_ARTIFACT
+    request.max_content_length = artifacts.MAX_BYTES
     csrf.protect()

@@ -10,7 +10,7 @@ import pytest
 
 from deployer.domain.recipe import dump_recipe
 from deployer.domain.status import Action, Reach
-from deployer.jobs.execute import Work, ask_what_is_left, execute
+from deployer.jobs.execute import Errand, ask_what_is_left, execute
 from deployer.operations.steps import Settlement, TakenStep
 from tests.remote.conftest import RECIPE, Notes
 
@@ -24,7 +24,7 @@ def taken(tmp_path: Path, reach: Reach, recipe: dict[str, object]) -> TakenStep:
 
 @pytest.mark.parametrize("work", [execute, ask_what_is_left])
 def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do(
-    work: Work, tmp_path: Path, notes: Notes
+    work: Errand, tmp_path: Path, notes: Notes
 ) -> None:
     end = asyncio.run(work(taken(tmp_path, cast(Reach, "carrier pigeon"), dump_recipe(RECIPE)), tmp_path, notes))
     reason = (
@@ -36,7 +36,7 @@ def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do
 
 
 @pytest.mark.parametrize("work", [execute, ask_what_is_left])
-def test_a_recipe_that_cannot_be_read_fails_its_step(work: Work, tmp_path: Path, notes: Notes) -> None:
+def test_a_recipe_that_cannot_be_read_fails_its_step(work: Errand, tmp_path: Path, notes: Notes) -> None:
     end = asyncio.run(work(taken(tmp_path, Reach.LOCAL, {"kind": "unheard of"}), tmp_path, notes))
     assert (end.ok, end.running) == (False, None)
     assert "Deployer itself failed" in end.error
