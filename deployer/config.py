@@ -34,6 +34,7 @@ class Settings:
     redis_url: str
     secret_key: str
     secure_cookies: bool
+    slots: int = 50  # steps at a time in one worker
 
     @property
     def artifacts(self) -> Path:

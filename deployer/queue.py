@@ -6,10 +6,15 @@ else that RQ would import or call. A stolen Redis can ring; it cannot make a wor
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
+import os
+import random
+import select
+import signal
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import redis
 from flask import current_app
@@ -17,6 +22,7 @@ from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +30,6 @@ NAME = "deployer"
 DRAIN = "deployer.jobs.drain.drain"
 ALLOWED = frozenset({DRAIN})
 TICK_SECONDS = 5
-CLEAN_SECONDS = 600
 
 
 class ForgedJob(Exception):
@@ -55,16 +60,29 @@ class SafeJob(Job):
         return result
 
 
-class SafeWorker(Worker):
-    """A worker that takes only :class:`SafeJob`, calls ``on_tick`` in its parent every few seconds between jobs and
-    ``on_fork`` in each work-horse."""
+@dataclass(frozen=True)
+class Hooks:
+    """What a worker does beside its jobs."""
 
-    def __init__(self, connection: redis.Redis, on_tick: Callable[[], None], on_fork: Callable[[], None]) -> None:
-        self.on_tick = on_tick
-        self.on_fork = on_fork
-        self._cleaned = time.monotonic()
+    on_tick: Callable[[], None]  # every few seconds, in the worker itself
+    on_fork: Callable[[], None]  # first thing in each work-horse
+    on_stop: Callable[[], None]  # in a work-horse whose worker was told to stop; called from a signal handler
+    on_lost: Callable[[int], None]  # in the worker, when the work-horse of this process id did not end by itself
+
+
+class SafeWorker(Worker):
+    """A worker that takes only :class:`SafeJob`, and that no state of Redis can end or keep from seeing an end.
+
+    A job is only a bell: it is taken off Redis before it is answered, and nothing of it is kept there. So there are no
+    registries, no retries and no commands over pub/sub; whoever has stolen Redis can ring, and that is all.
+    """
+
+    max_connection_wait_time = 2.0  # seconds between two tries to reach a Redis that is away
+
+    def __init__(self, connection: redis.Redis, hooks: Hooks) -> None:
+        self.hooks = hooks
         super().__init__(
-            [Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)],
+            [_queue(connection)],
             connection=connection,
             job_class=SafeJob,
             serializer=JSONSerializer,
@@ -78,17 +96,81 @@ class SafeWorker(Worker):
         return self._shutdown_requested_date is not None
 
     def run_maintenance_tasks(self) -> None:
-        """RQ's hook between jobs. Its own cleaning is wanted only now and then."""
-        if time.monotonic() - self._cleaned > CLEAN_SECONDS or self.last_cleaned_at is None:
-            self._cleaned = time.monotonic()
-            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        """RQ's hook between jobs."""
         self.last_cleaned_at = _utcnow()
-        self.on_tick()
+        self.hooks.on_tick()
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """The first thing in the forked work-horse."""
-        self.on_fork()
-        super().main_work_horse(job, queue)
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Take the bell off Redis, answer it in a forked work-horse, and see how that ends."""
+        with contextlib.suppress(redis.RedisError):
+            self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
+            self.connection.delete(job.key)
+        self._state = WorkerStatus.BUSY
+        self.fork_work_horse(job, queue)
+        horse, status = self.horse_pid, self._wait_for_end()
+        self._horse_pid = 0
+        self._state = WorkerStatus.IDLE
+        if status != 0:
+            log.error("the work-horse %s ended unexpectedly: %s", horse, os.waitstatus_to_exitcode(status))
+            self.hooks.on_lost(horse)
+
+    def _wait_for_end(self) -> int:
+        descriptor = os.pidfd_open(self.horse_pid)
+        try:
+            while not select.select([descriptor], [], [], TICK_SECONDS)[0]:
+                self.hooks.on_tick()
+        finally:
+            os.close(descriptor)
+        return os.waitpid(self.horse_pid, 0)[1]
+
+    def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
+        """The forked work-horse. An exception ends it with another status than 0, which the worker sees."""
+        self.hooks.on_fork()
+        self.setup_work_horse_signals()
+        self._is_horse = True
+        try:
+            random.seed()
+            job.perform()
+        except BaseException:
+            log.exception("the job for %s crashed", job.args)
+            os._exit(1)
+        os._exit(0)
+
+    def setup_work_horse_signals(self) -> None:
+        """A work-horse ends by itself, or by KILL."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: self.hooks.on_stop())
+
+    def handle_warm_shutdown_request(self) -> None:
+        """RQ's hook for the first signal: the work-horse takes no further step."""
+        if self.horse_pid:
+            os.kill(self.horse_pid, signal.SIGTERM)
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """RQ's record of this worker in Redis may be missing: nobody here reads it."""
+        with contextlib.suppress(redis.RedisError):
+            super().set_state(state, pipeline)
+
+    def set_shutdown_requested_date(self) -> None:
+        """Likewise."""
+        with contextlib.suppress(redis.RedisError):
+            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]
+
+    def register_death(self) -> None:
+        """Likewise."""
+        with contextlib.suppress(redis.RedisError):
+            super().register_death()  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Likewise."""
+        with contextlib.suppress(redis.RedisError):
+            super().heartbeat(timeout, pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Nobody suspends a worker over Redis."""
+
+    def subscribe(self) -> None:
+        """Nobody commands a worker over Redis."""
 
 
 def _utcnow() -> Any:
@@ -105,20 +187,34 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
     return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=None)
 
 
-def ring(rollout_id: int) -> bool:
-    """Tell the workers that there are steps to drain. False when Redis cannot be reached: a worker's tick will ring."""
+def ring(rollout_id: int = 0) -> bool:
+    """Tell the workers that there is something to do. False when Redis cannot be reached: a worker's tick will ring."""
     try:
         with connect(current_app.config["REDIS_URL"]) as connection:
-            queue = Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
-            # No time limit: every remote action has its own, and RQ's would interrupt a settle.
-            queue.enqueue_call(DRAIN, args=[rollout_id], timeout=-1, result_ttl=0, failure_ttl=3600)
+            _enqueue(connection, rollout_id)
     except (redis.RedisError, OSError) as problem:
         log.warning("Redis could not be reached (%s); the work waits in the database", problem)
         return False
     return True
 
 
+def ring_if_silent() -> None:
+    """Ring unless a bell is waiting already: ringing again and again would only pile up."""
+    with contextlib.suppress(redis.RedisError, OSError), connect(current_app.config["REDIS_URL"]) as connection:
+        if _queue(connection).is_empty():
+            _enqueue(connection, 0)
+
+
 def is_silent() -> bool:
     """Whether nothing is waiting in Redis; raises redis.RedisError when it cannot be asked."""
     with connect(current_app.config["REDIS_URL"]) as connection:
-        return bool(Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer).is_empty())
+        return bool(_queue(connection).is_empty())
+
+
+def _queue(connection: redis.Redis) -> Queue:
+    return Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
+
+
+def _enqueue(connection: redis.Redis, rollout_id: int) -> None:
+    # No time limit: every remote action has its own, and RQ's would interrupt a settle.
+    _queue(connection).enqueue_call(DRAIN, args=[rollout_id], timeout=-1, result_ttl=0, failure_ttl=3600)

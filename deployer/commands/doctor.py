@@ -15,6 +15,7 @@ from deployer.commands.inside import BEHIND, FAILED, application, stop, unreacha
 from deployer.config import Settings
 from deployer.extensions import db
 from deployer.models import User
+from deployer.queries import workers
 
 Check = Callable[[Settings], str]
 
@@ -71,4 +72,19 @@ def _people(_settings: Settings) -> str:
     return "" if found is not None else "Nobody can sign in. Run: deployer user create NAME --role administrator"
 
 
-CHECKS: dict[str, Check] = {"Home": _home, "Database": _database, "Redis": _redis, "People": _people}
+def _workers(_settings: Settings) -> str:
+    try:
+        return (
+            "" if workers.is_any_alive() else "None is alive, so nothing that is accepted begins. Run: deployer worker"
+        )
+    except SQLAlchemyError:
+        return "It is not known whether one is alive, because the database cannot be read."
+
+
+CHECKS: dict[str, Check] = {
+    "Home": _home,
+    "Database": _database,
+    "Redis": _redis,
+    "Workers": _workers,
+    "People": _people,
+}

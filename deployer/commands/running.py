@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +18,7 @@ import click
 from deployer import embedded, webserver
 from deployer.commands import inside
 from deployer.commands.bind import checked, occupied
+from deployer.config import Settings
 from deployer.demo import supervisor
 from deployer.jobs import worker as jobs
 
@@ -85,15 +87,22 @@ def web(bind: str, workers: int, threads: int) -> None:
 
 
 @click.command()
-def worker() -> None:
-    """Carry out upgrades and reverts until told to stop; a running one is finished first.
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 1000),
+    default=Settings.slots,
+    show_default=True,
+    help="How many hosts this worker works on at a time.",
+)
+def worker(slots: int) -> None:
+    """Carry out upgrades and reverts until told to stop; hosts that are being worked on are finished first.
 
     Without REDIS_URL it starts the embedded Redis, unless one answers in this home already. A Redis of your own that
     does not answer is waited for. The exit status is 0 after SIGTERM or SIGINT, else 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with inside.application() as app:
-        pass  # only made here: each job opens a context of its own
+        app.config["SETTINGS"] = replace(app.config["SETTINGS"], slots=slots)  # each job opens a context of its own
     try:
         with _stoppable(), embedded.running(app.config["SETTINGS"]):
             _wait_for_redis(app.config["REDIS_URL"])

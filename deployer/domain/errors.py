@@ -16,21 +16,37 @@ def N_(text: str) -> str:  # noqa: N802 (gettext's own name for "mark, do not tr
     return text
 
 
+@dataclass(frozen=True)
+class Note:
+    """A sentence for a person, and the facts for its slots. ``about`` names the thing that it is about, if one."""
+
+    message: str
+    facts: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    about: str = ""
+
+    def __str__(self) -> str:
+        text = self.message % self.facts if self.facts else self.message
+        return f"{self.about}: {text}" if self.about else text
+
+
 @dataclass
 class Refused(Exception):
     """A request that is not carried out. Nothing has changed.
 
     ``message`` is the one-line summary (the wire's ``msg``), ``hint`` says what to do about it, ``field`` names the
-    input that is at fault ("" when it is the whole request), ``facts`` fill the slots of both texts.
+    input that is at fault ("" when it is the whole request), ``facts`` fill the slots of both texts. ``notes`` stand
+    between the two: one sentence for each thing that is in the way.
     """
 
     message: str
     hint: str = ""
     field: str = ""
     facts: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(part % self.facts if self.facts else part for part in (self.message, self.hint) if part)
+        own = [Note(part, self.facts) for part in (self.message, self.hint) if part]
+        return " ".join(map(str, [own[0], *self.notes, *own[1:]]))
 
 
 class Invalid(Refused):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from deployer.domain.errors import N_, Conflict, Invalid, no_such
 from deployer.domain.hosts import HostChoice, check_count
-from deployer.domain.status import Action, BuildStatus, InstanceStatus
+from deployer.domain.status import Action, BuildStatus, InstanceStatus, Origin
+from deployer.domain.strategy import AT_ONCE, Strategy
+from deployer.domain.token import PlanToken
 
 NAMED_AT_MOST = 5  # busy hosts named in one refusal; the rest are counted
 
@@ -23,6 +27,8 @@ class StartRollout:
     to_version_id: int
     hosts: HostChoice
     reason: str = ""
+    strategy: Strategy = AT_ONCE
+    token: PlanToken | None = None  # of the plan that the person was shown
 
 
 @dataclass(frozen=True)
@@ -58,23 +64,62 @@ class InstanceSnapshot:
 
 
 @dataclass(frozen=True)
+class PlannedStep:
+    """What will happen to one instance. ``status`` is given back to it should the step never start."""
+
+    instance_id: int
+    host_id: int
+    hostname: str
+    status: InstanceStatus
+    from_version: VersionSnapshot
+    to_version: VersionSnapshot
+    wave: int
+
+
+@dataclass(frozen=True)
 class RolloutPlan:
-    """What will happen: these instances go from one version to the other, all in one wave."""
+    """What will happen, wave by wave. ``source`` and ``target`` are the rollout's own; a step may have others when the
+    rollout follows another one."""
 
     action: Action
     source: VersionSnapshot
     target: VersionSnapshot
-    instances: tuple[InstanceSnapshot, ...]
+    strategy: Strategy
+    steps: tuple[PlannedStep, ...]
+    origin: Origin | None = None
+    origin_id: int | None = None
 
     @property
     def instance_ids(self) -> list[int]:
         """The instances to claim, in id order."""
-        return [instance.id for instance in self.instances]
+        return sorted(step.instance_id for step in self.steps)
 
     @property
     def host_ids(self) -> list[int]:
-        """The hosts accepted, in the order of the instances."""
-        return [instance.host_id for instance in self.instances]
+        """The hosts accepted, in the order of the steps."""
+        return [step.host_id for step in self.steps]
+
+    @property
+    def waves(self) -> list[tuple[PlannedStep, ...]]:
+        """The steps of each wave, in order."""
+        found: dict[int, list[PlannedStep]] = {}
+        for step in self.steps:
+            found.setdefault(step.wave, []).append(step)
+        return [tuple(found[wave]) for wave in sorted(found)]
+
+    def digest(self, recipe: object) -> str:
+        """A SHA-256 (64 hex digits) that is the same only for a plan that does the same by the same ``recipe``."""
+        exact = [
+            self.action.value,
+            self.origin,
+            self.origin_id,
+            [self.source.id, self.target.id],
+            [str(self.strategy.wave_size), self.strategy.stop_after],
+            [self.strategy.pause_after_first, self.strategy.on_failure.value],
+            [[one.instance_id, one.host_id, one.from_version.id, one.to_version.id, one.wave] for one in self.steps],
+            recipe,
+        ]
+        return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()
 
 
 def parse_action(text: str) -> Action:
@@ -105,6 +150,11 @@ def check_target(action: Action, source: VersionSnapshot, target: VersionSnapsho
             message = N_("A revert only goes to an older version.")
             hint = N_("%(target)s is newer than %(source)s. Choose an older one, or upgrade instead.")
         raise Conflict(message, hint, "dest_version", {"source": source.label, "target": target.label})
+    check_build(target)
+
+
+def check_build(target: VersionSnapshot) -> None:
+    """Raise :class:`Conflict` on ``dest_version`` unless ``target`` can be put on a host at all (S7)."""
     if target.status is not BuildStatus.SUCCESS:
         raise Conflict(
             N_("This version was not built successfully."),
@@ -186,4 +236,16 @@ def plan_rollout(
     held = [instance for instance in chosen if instance.holder]
     if held:
         raise busy(held)
-    return RolloutPlan(command.action, source, target, chosen)
+    steps = tuple(
+        PlannedStep(
+            instance.id,
+            instance.host_id,
+            instance.hostname,
+            instance.status,
+            source,
+            target,
+            command.strategy.wave_of(position, len(chosen)),
+        )
+        for position, instance in enumerate(chosen)
+    )
+    return RolloutPlan(command.action, source, target, command.strategy, steps)

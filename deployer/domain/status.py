@@ -67,21 +67,24 @@ class StepState(StrEnum):
     RUNNING = "running"  # a worker holds its lease
     SUCCEEDED = "succeeded"  # the probe answered with the target version
     FAILED = "failed"  # it did not; the reason is on the step
-    CANCELLED = "cancelled"  # never started; the instance is as it was
+    CANCELLED = "cancelled"  # never started, because the rollout ended early; the instance is as it was
+    SKIPPED = "skipped"  # never started, because a person left it out at the gate; the instance is as it was
 
     @property
     def is_final(self) -> bool:
         """Whether nothing more happens to the step."""
-        return self in (StepState.SUCCEEDED, StepState.FAILED, StepState.CANCELLED)
+        return self not in (StepState.QUEUED, StepState.RUNNING)
 
 
 class RolloutState(StrEnum):
     """One accepted request, over all its steps."""
 
     QUEUED = "queued"  # accepted, waiting for a worker
-    RUNNING = "running"  # at least one step has started
-    CANCELLING = "cancelling"  # no new step starts; running ones come to their end
-    SUCCEEDED = "succeeded"  # every host runs the target version
+    RUNNING = "running"  # under way: workers take the steps of its current wave
+    PAUSED = "paused"  # no new step starts until somebody says so; running ones come to their end
+    CANCELLING = "cancelling"  # a person ended it: no new step starts, running ones come to their end
+    STOPPING = "stopping"  # too many hosts failed: no new step starts, running ones come to their end
+    SUCCEEDED = "succeeded"  # every host that was not left out runs the target version
     FAILED = "failed"  # at least one host does not
     CANCELLED = "cancelled"  # ended early by a person; no host failed
 
@@ -89,6 +92,25 @@ class RolloutState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more happens to the rollout."""
         return self in (RolloutState.SUCCEEDED, RolloutState.FAILED, RolloutState.CANCELLED)
+
+    @property
+    def starts_steps(self) -> bool:
+        """Whether workers may take steps of the rollout's current wave."""
+        return self in (RolloutState.QUEUED, RolloutState.RUNNING)
+
+
+class OnFailure(StrEnum):
+    """What happens once so many hosts have failed that a rollout stops."""
+
+    STOP = "stop"  # the hosts stay as they are
+    UNDO = "undo"  # every host that the rollout touched goes back to its own previous version
+
+
+class Origin(StrEnum):
+    """Why there is a rollout that follows another one."""
+
+    UNDO = "undo"  # takes back what the other did
+    RETRY = "retry"  # tries the other's failed hosts again
 
 
 class Reach(StrEnum):

@@ -14,17 +14,24 @@ class StepEvent(StrEnum):
     """What can happen to a step."""
 
     TAKE = "take"  # a worker swaps it to running and holds its lease
+    TAKE_OVER = "take_over"  # its lease ran out: another worker holds it now, under the next fencing number
+    REQUEUE = "requeue"  # its worker was lost, and the host shows that nothing has happened yet
     SUCCEED = "succeed"
     FAIL = "fail"
-    CANCEL = "cancel"  # before it started
+    CANCEL = "cancel"  # before it started, because the rollout ends
+    SKIP = "skip"  # before it started, because a person left its host out
 
 
 class RolloutEvent(StrEnum):
     """What can happen to a rollout."""
 
     START = "start"  # its first step was taken
+    PAUSE = "pause"  # a person asked it to wait
+    HOLD = "hold"  # its first wave is done, and it was to wait then
+    RESUME = "resume"  # a person asked it to go on
     CANCEL = "cancel"  # a person asked for its end
-    END_WELL = "end_well"  # the last step ended, all succeeded
+    STOP = "stop"  # as many hosts have failed as it may lose
+    END_WELL = "end_well"  # the last step ended, all succeeded or were left out
     END_FAILED = "end_failed"  # the last step ended, at least one failed
     END_CANCELLED = "end_cancelled"  # the last step ended, some never started and none failed
 
@@ -32,19 +39,32 @@ class RolloutEvent(StrEnum):
 STEP: Mapping[tuple[S, StepEvent], S] = {
     (S.QUEUED, StepEvent.TAKE): S.RUNNING,
     (S.QUEUED, StepEvent.CANCEL): S.CANCELLED,
+    (S.QUEUED, StepEvent.SKIP): S.SKIPPED,
+    (S.RUNNING, StepEvent.TAKE_OVER): S.RUNNING,
+    (S.RUNNING, StepEvent.REQUEUE): S.QUEUED,
     (S.RUNNING, StepEvent.SUCCEED): S.SUCCEEDED,
     (S.RUNNING, StepEvent.FAIL): S.FAILED,
 }
 
 ROLLOUT: Mapping[tuple[R, RolloutEvent], R] = {
     (R.QUEUED, RolloutEvent.START): R.RUNNING,
+    (R.QUEUED, RolloutEvent.PAUSE): R.PAUSED,
     (R.QUEUED, RolloutEvent.CANCEL): R.CANCELLING,
+    (R.RUNNING, RolloutEvent.PAUSE): R.PAUSED,
+    (R.RUNNING, RolloutEvent.HOLD): R.PAUSED,
     (R.RUNNING, RolloutEvent.CANCEL): R.CANCELLING,
+    (R.RUNNING, RolloutEvent.STOP): R.STOPPING,
     (R.RUNNING, RolloutEvent.END_WELL): R.SUCCEEDED,
     (R.RUNNING, RolloutEvent.END_FAILED): R.FAILED,
+    (R.PAUSED, RolloutEvent.RESUME): R.RUNNING,
+    (R.PAUSED, RolloutEvent.CANCEL): R.CANCELLING,
+    (R.PAUSED, RolloutEvent.STOP): R.STOPPING,
+    (R.PAUSED, RolloutEvent.END_WELL): R.SUCCEEDED,
+    (R.PAUSED, RolloutEvent.END_FAILED): R.FAILED,
     (R.CANCELLING, RolloutEvent.END_WELL): R.SUCCEEDED,
     (R.CANCELLING, RolloutEvent.END_FAILED): R.FAILED,
     (R.CANCELLING, RolloutEvent.END_CANCELLED): R.CANCELLED,
+    (R.STOPPING, RolloutEvent.END_FAILED): R.FAILED,
 }
 
 
@@ -68,12 +88,3 @@ def advance_rollout(state: R, event: RolloutEvent) -> R:
             N_("It is %(state)s. Reload the page to see where it stands."),
             facts={"state": state.value},
         ) from None
-
-
-def ending(states: set[S]) -> RolloutEvent | None:
-    """How a rollout whose steps are in ``states`` ends, or None while one of them still can change."""
-    if not all(state.is_final for state in states):
-        return None
-    if S.FAILED in states:
-        return RolloutEvent.END_FAILED
-    return RolloutEvent.END_CANCELLED if S.CANCELLED in states else RolloutEvent.END_WELL

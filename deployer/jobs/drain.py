@@ -1,46 +1,107 @@
-"""The RQ job that carries rollouts out: take queued steps, run them side by side, keep their leases, settle each."""
+"""The RQ job that carries rollouts out: take queued steps, run them side by side, keep their leases, settle them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from deployer.jobs.execute import Errand, ask_what_is_left, execute
+from deployer import queue
+from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
-from deployer.operations import steps
-from deployer.operations.steps import TakenStep
+from deployer.operations import probes, steps
+from deployer.operations.probes import TakenProbe
+from deployer.operations.steps import Said, Settlement, TakenStep
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SLOTS = 50  # steps at a time in one job
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how often a busy job looks for work that was accepted meanwhile
+GATHER_SECONDS = 0.02  # what ends within this time is settled together
 PATIENCE_SECONDS = 15.0  # that a database may be away; less than what is left of a lease after a heartbeat
 RETRY_SECONDS = 0.5
 SAY_SECONDS = 0.4  # how often new log lines are written
+
+_told_to_stop = False
 
 
 def drain(rollout_id: int) -> None:
     """Work until no step waits, of this rollout or any other. Harmless when there is none: doorbells ring twice."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.debug("rung for rollout %s", rollout_id)
-    asyncio.run(Drain(app).run())
+    asyncio.run(work(app))
 
 
-def worker_name() -> str:
+async def work(app: Flask) -> None:
+    """Work with the real database on real hosts until nothing waits."""
+    settings = app.config["SETTINGS"]
+    errands = Errands(functools.partial(execute, settings.artifacts), ask_what_is_left, ask, queue.ring_if_silent)
+    database = Threads(app)
+    try:
+        await Drain(database, errands, worker_name(), settings.slots).run()
+    finally:
+        database.shutdown()
+
+
+def stop() -> None:
+    """Take no further step in this process; what runs comes to its end. Safe to call from a signal handler."""
+    global _told_to_stop  # noqa: PLW0603 (one process runs one job)
+    _told_to_stop = True
+
+
+def worker_name(pid: int | None = None) -> str:
     """Which process of which machine this is."""
-    return f"{os.uname().nodename}:{os.getpid()}"
+    return f"{os.uname().nodename}:{pid or os.getpid()}"
+
+
+class Database(Protocol):
+    """Runs an operation without keeping the event loop waiting."""
+
+    async def __call__(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``operation`` returns."""
+        ...
+
+
+class Threads:
+    """Each operation in a thread, in an application context of its own. The threads are nobody else's: no slow file or
+    download stands before a heartbeat."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._threads = ThreadPoolExecutor(8, "database")
+
+    async def __call__(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``operation`` returns."""
+
+        def inside() -> T:
+            with self._app.app_context():
+                return operation(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, inside)
+
+    def shutdown(self) -> None:
+        """Wait for the threads."""
+        self._threads.shutdown()
+
+
+@dataclass(frozen=True)
+class Errands:
+    """What is done on machines. A seam: a simulation brings machines of its own."""
+
+    carry_out: Errand
+    look_after: Errand
+    ask: Callable[[TakenProbe], Awaitable[str | None]]
+    ring: Callable[[], object]
 
 
 @dataclass
@@ -53,83 +114,127 @@ class Held:
 
 @dataclass
 class Drain:
-    """One job's work. The event loop never waits for the database: each operation runs in a thread, in an application
-    context of its own."""
+    """One job's work: up to ``slots`` steps at a time."""
 
-    app: Flask
-    slots: int = SLOTS
-    running: dict[asyncio.Task[None], Held] = field(default_factory=dict)
-    # Their own, so that no slow file or download stands before a heartbeat.
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "database"))
+    database: Database
+    errands: Errands
+    name: str
+    slots: int
+    running: dict[asyncio.Task[Settlement], Held] = field(default_factory=dict)
+    asking: dict[asyncio.Task[None], int] = field(default_factory=dict)  # → instance id
+    saying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Until nothing is queued and nothing runs."""
-        heart = asyncio.create_task(self._keep_leases())
+        background = [asyncio.create_task(self._keep_leases()), asyncio.create_task(self._speak())]
         try:
             while True:
-                await self._take()
-                if not self.running:
-                    return
+                try:
+                    await self._take()
+                except DBAPIError:
+                    if not self.running:
+                        raise  # a worker's tick rings again
+                    log.warning("the database could not be asked for work; what runs goes on")
+                busy = {*self.running, *self.asking}
+                if not busy:
+                    break
                 # A rollout that is accepted meanwhile must not wait for the slowest host of this one.
-                done, _ = await asyncio.wait(self.running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    held = self.running.pop(task)
-                    if not task.cancelled() and task.exception():
-                        log.error("step %s was not settled", held.step.step_id, exc_info=task.exception())
+                await asyncio.wait(busy, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(GATHER_SECONDS)
+                await self._settle([task for task in self.running if task.done()])
+                for question in [task for task in self.asking if task.done()]:
+                    del self.asking[question]
+                    _log_failure(question, "a host could not be asked")
+            if _told_to_stop:
+                await self.database(self.errands.ring)  # what waits is for the others
         finally:
-            heart.cancel()
-            for task in self.running:
+            tasks = [*background, *self.running, *self.asking]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(heart, *self.running, return_exceptions=True)
-            self.threads.shutdown()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self) -> None:
-        """Start what waits, in every rollout; and ask the hosts of steps whose worker died how they are."""
-        for step in await self._database(steps.take_over, worker_name()):
-            self._begin(Held(step), ask_what_is_left)
-        for rollout_id in await self._database(steps.waiting_rollouts):
+        """Start what waits, in every rollout; ask the hosts of steps whose worker died how they are; ask what people
+        want to know."""
+        if _told_to_stop:
+            return
+        for step in await self.database(steps.take_over, self.name):
+            self._begin(step, self.errands.look_after)
+        for probe in await self.database(probes.waiting_probes):
+            if probe.place.instance_id not in self.asking.values():
+                self.asking[asyncio.create_task(self._ask(probe))] = probe.place.instance_id
+        for rollout_id in await self.database(steps.waiting_rollouts):
             free = self.slots - len(self.running)
-            for step in await self._database(steps.take_steps, rollout_id, worker_name(), free) if free > 0 else ():
-                self._begin(Held(step), execute)
+            if free <= 0:
+                await self.database(self.errands.ring)  # more than we can do: another worker may have free hands
+                return
+            for step in await self.database(steps.take_steps, rollout_id, self.name, free):
+                self._begin(step, self.errands.carry_out)
 
-    def _begin(self, held: Held, work: Errand) -> None:
-        self.running[asyncio.create_task(self._work(held, work))] = held
+    def _begin(self, step: TakenStep, errand: Errand) -> None:
+        held = Held(step)
+        self.running[asyncio.create_task(errand(step, held.journal))] = held
 
-    async def _work(self, held: Held, work: Errand) -> None:
-        done = asyncio.Event()
-        voice = asyncio.create_task(self._speak(held, done))
+    async def _ask(self, probe: TakenProbe) -> None:
+        running = await self.errands.ask(probe)
+        await self._insist(probes.settle_probe, probe, running)
+
+    async def _settle(self, done: list[asyncio.Task[Settlement]]) -> None:
+        """Write how the steps ended; what they said last is written before, while they are still ours."""
+        held = {task: self.running[task] for task in done}
+        ends = []
+        for task, one in held.items():
+            if _log_failure(task, f"step {one.step.step_id} was not settled"):
+                continue
+            end = task.result()
+            ends.append((one.step, end))
+            step = one.step
+            log.info(
+                "rollout #%s: %s on %s, %s → %s: %s", step.rollout_id, step.place.service, step.place.hostname,
+                step.from_label, step.to_label, "succeeded" if end.ok else end.error,
+            )  # fmt: skip
+        if ends:
+            await self._say(held.values())
+            await self._settle_all(ends)
+        for task in done:
+            del self.running[task]
+
+    async def _settle_all(self, ends: list[tuple[TakenStep, Settlement]]) -> None:
         try:
-            end = await work(held.step, self.app.config["SETTINGS"].artifacts, held.journal)
-        finally:
-            # Never cancelled: a batch that is on its way to the database would be lost, and the last lines matter most.
-            done.set()
-            await voice
-        if not await self._insist(steps.settle_step, held.step, end):
-            log.warning("step %s went on without us; our end of it was not written", held.step.step_id)
+            written = await self._insist(steps.settle_steps, ends)
+        except Exception as problem:
+            # Its lease runs out now, and whoever takes it over asks the host. One bad end must not spoil the others.
+            if len(ends) > 1 and not isinstance(problem, DBAPIError):
+                for end in ends:
+                    await self._settle_all([end])
+            else:
+                log.error("steps %s were not settled", [step.step_id for step, _ in ends], exc_info=problem)
             return
-        step = held.step
-        log.info(
-            "rollout #%s: %s on %s, %s → %s: %s", step.rollout_id, step.service, step.hostname, step.from_label,
-            step.to_label, "succeeded" if end.ok else end.error,
-        )  # fmt: skip
+        for step, _ in ends:
+            if step.step_id not in written:
+                log.warning("step %s went on without us; our end of it was not written", step.step_id)
 
-    async def _speak(self, held: Held, done: asyncio.Event) -> None:
-        while not done.is_set():
-            await self._say(held)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), SAY_SECONDS)
-        await self._say(held)
+    async def _speak(self) -> None:
+        while True:
+            await asyncio.sleep(SAY_SECONDS)
+            await self._say(self.running.values())
 
-    async def _say(self, held: Held) -> None:
-        lines, phase = held.journal.drain()
-        if not lines and phase is None:
+    async def _say(self, held: Iterable[Held]) -> None:
+        async with self.saying:  # so that lines on their way are written when this returns
+            await self._write(held)
+
+    async def _write(self, held: Iterable[Held]) -> None:
+        drained = [(one, *one.journal.drain()) for one in held]
+        said = [(one, lines, phase) for one, lines, phase in drained if lines or phase is not None]
+        if not said:
             return
         try:
-            await self._database(steps.say, held.step, lines, phase)
+            await self.database(steps.say, [Said(one.step, lines, phase) for one, lines, phase in said])
         except DBAPIError:
             # A database that is away for a moment must not fail an upgrade.
-            held.journal.take_back(lines, phase)
-            log.warning("what step %s said could not be written yet", held.step.step_id)
+            for one, lines, phase in said:
+                one.journal.take_back(lines, phase)
+            log.warning("what %s steps said could not be written yet", len(said))
 
     async def _keep_leases(self) -> None:
         """Renew all leases at once. A step whose lease went to somebody else is stopped here, before it can do harm."""
@@ -148,20 +253,23 @@ class Drain:
                     task.cancel()
 
     async def _insist(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As ``_database``, again and again while the database is away. Every operation here is guarded, so one that
-        was done and not heard of changes nothing the second time."""
+        """As ``database``, again and again while the database is away. Every operation here is guarded, so one that was
+        done and not heard of changes nothing the second time."""
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                return await self._database(operation, *args, **kwargs)
+                return await self.database(operation, *args, **kwargs)
             except DBAPIError:
                 if asyncio.get_running_loop().time() > until:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _database(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def inside() -> T:
-            with self.app.app_context():
-                return operation(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self.threads, inside)
+def _log_failure(task: asyncio.Task[T], what: str) -> bool:
+    """Whether ``task`` was cancelled or failed; the latter goes to the log."""
+    if task.cancelled():
+        return True
+    problem = task.exception()
+    if problem is not None:
+        log.error(what, exc_info=problem)
+    return problem is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from deployer import artifacts
@@ -14,31 +14,34 @@ from deployer.domain.status import Reach
 from deployer.jobs import fetch
 from deployer.jobs.deploy import Journal, deploy, probe
 from deployer.jobs.recover import recover
+from deployer.operations.places import Place
+from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import Runner, RunnerError
 
 log = logging.getLogger(__name__)
 ASK_SECONDS = 10.0
-Errand = Callable[[TakenStep, Path, Journal], Awaitable[Settlement]]
+Errand = Callable[[TakenStep, Journal], Coroutine[None, None, Settlement]]
 
 
-def runner_for(step: TakenStep) -> Runner:
-    """The way to reach the step's host. Raises :class:`RunnerError` when this worker knows none."""
-    if step.reach is Reach.LOCAL:
-        return LocalRunner(step.address, step.directory)
+def runner_for(place: Place) -> Runner:
+    """The way to reach the host. Raises :class:`RunnerError` when this worker knows none."""
+    if place.reach is Reach.LOCAL:
+        return LocalRunner(place.address, place.directory)
     raise RunnerError(
-        f"This worker knows no way to reach {step.hostname} ({step.reach}).",
+        f"This worker knows no way to reach {place.hostname} ({place.reach}).",
         "Start workers of the same Deployer release as the web process, then try again.",
     )
 
 
-async def execute(step: TakenStep, store: Path, say: Journal) -> Settlement:
+async def execute(store: Path, step: TakenStep, say: Journal) -> Settlement:
     """Do the step. Ends with the truth about the host whatever happens, except when it is cancelled."""
     try:
         file = artifacts.path_of(store, step.artifact_sha256) if step.artifact_sha256 else None
         bring = functools.partial(fetch.artifact, store, step.artifact_sha256, step.artifact_url)
-        outcome = await deploy(runner_for(step), parse_recipe(step.recipe), _task(step, file), say, bring)
+        recipe = parse_recipe(step.place.recipe)
+        outcome = await deploy(runner_for(step.place), recipe, task_of(step, file), say, bring)
     except Exception as problem:
         return await _crashed(step, say, problem)
     if outcome.ok:
@@ -47,13 +50,28 @@ async def execute(step: TakenStep, store: Path, say: Journal) -> Settlement:
     return Settlement(outcome.ok, outcome.running, outcome.reason)
 
 
-async def ask_what_is_left(step: TakenStep, _store: Path, say: Journal) -> Settlement:
+async def ask_what_is_left(step: TakenStep, say: Journal) -> Settlement:
     """The end of a step whose worker died in the middle: by what the host shows, not by guessing."""
     try:
-        outcome = await recover(runner_for(step), parse_recipe(step.recipe), _task(step, None), say)
+        recovered = await recover(runner_for(step.place), parse_recipe(step.place.recipe), task_of(step), say)
     except Exception as problem:
         return await _crashed(step, say, problem)
-    return Settlement(outcome.ok, outcome.running, outcome.reason)
+    outcome = recovered.outcome
+    return Settlement(outcome.ok, outcome.running, outcome.reason, recovered.untouched)
+
+
+async def ask(probe_: TakenProbe) -> str | None:
+    """Which version the host really runs now, or None."""
+    task = _task(probe_.place, probe_.label, probe_.label)
+    return await _asked(probe_.place, task)
+
+
+async def _asked(place: Place, task: Task) -> str | None:
+    try:
+        return await probe(runner_for(place), parse_recipe(place.recipe), task, ASK_SECONDS)
+    except Exception:
+        log.exception("%s could not be asked for the version of %s", place.hostname, place.service)
+        return None
 
 
 async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlement:
@@ -62,27 +80,26 @@ async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlem
         return Settlement(False, None, str(problem))
     log.error("step %s crashed", step.step_id, exc_info=problem)
     say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
-    return Settlement(False, await ask(step), "Deployer itself failed; the log of the worker has the details.")
+    running = await _asked(step.place, task_of(step))
+    return Settlement(False, running, "Deployer itself failed; the log of the worker has the details.")
 
 
-async def ask(step: TakenStep) -> str | None:
-    """Which version the host really runs now, or None."""
-    try:
-        return await probe(runner_for(step), parse_recipe(step.recipe), _task(step, None), ASK_SECONDS)
-    except Exception:
-        log.exception("the host of step %s could not be asked", step.step_id)
-        return None
+def task_of(step: TakenStep, artifact: Path | None = None) -> Task:
+    """The step as the recipes see it."""
+    return _task(step.place, step.from_label, step.to_label, artifact, step.artifact_sha256)
 
 
-def _task(step: TakenStep, artifact: Path | None) -> Task:
+def _task(
+    place: Place, from_version: str, to_version: str, artifact: Path | None = None, sha256: str | None = None
+) -> Task:
     return Task(
-        service=step.service,
-        hostname=step.hostname,
-        address=step.address,
-        port=step.port,
-        directory=step.directory,
-        from_version=step.from_label,
-        to_version=step.to_label,
+        service=place.service,
+        hostname=place.hostname,
+        address=place.address,
+        port=place.port,
+        directory=place.directory,
+        from_version=from_version,
+        to_version=to_version,
         artifact=artifact,
-        sha256=step.artifact_sha256,
+        sha256=sha256,
     )

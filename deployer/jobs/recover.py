@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deployer.domain import release
 from deployer.domain.recipe import Recipe, ReleaseRecipe
@@ -15,7 +15,16 @@ from deployer.remote.runner import Runner
 PROBE_SECONDS = 10.0  # for a service that was being restarted when its worker was lost
 
 
-async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> Outcome:
+@dataclass(frozen=True)
+class Recovered:
+    """How the deployment ended. ``untouched``: the version it came from is in service as if nothing had been begun, so
+    it may be begun again."""
+
+    outcome: Outcome
+    untouched: bool = False
+
+
+async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> Recovered:
     """Keep a target that serves, take back one that does not, and let ``current`` name what runs."""
     work = Work(runner, recipe, task, say)
     lost = Failed(Phase.RECOVERING, "the worker that did it was lost in the middle")
@@ -34,7 +43,7 @@ async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> O
             host = facts(await work.run(Phase.PREPARING, release.prepare(replace(task, sha256=None)), quiet=True))
             switched = host.get("current") == f"releases/{task.to_version}"
             if not serves and (found == task.to_version or (found is None and switched)):
-                return await restore(work, recipe, link_before(host, task), lost)
+                return Recovered(await restore(work, recipe, link_before(host, task), lost))
             if found is not None:
                 await _relink(work, host.get("current", ""), found)
         except Failed as failure:
@@ -42,9 +51,10 @@ async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> O
     if serves:
         say.line(f"The worker was lost in the middle, but {found} is in service.")
         say.phase(Phase.DONE)
-        return Outcome(True, found, "", Phase.DONE)
+        return Recovered(Outcome(True, found, "", Phase.DONE))
     say.line(str(lost))
-    return Outcome(False, found, str(lost), lost.phase)
+    untouched = found is not None and found == task.from_version and found != task.to_version
+    return Recovered(Outcome(False, found, str(lost), lost.phase), untouched)
 
 
 async def _relink(work: Work, current: str, running: str) -> None:

@@ -1,19 +1,15 @@
-"""What a worker does when nobody rang: look for work that waits, and for steps whose worker died."""
+"""What a worker does every few seconds, whether anybody rang or not: say that it lives, look for work that waits."""
 
 from __future__ import annotations
 
-import redis
-
 from deployer import queue
-from deployer.operations import steps
+from deployer.operations import probes, steps, workers
 
 
-def tick() -> None:
-    """Ring if something waits. Called in the worker's parent every few seconds between jobs; must stay small."""
-    try:
-        if not queue.is_silent():
-            return  # somebody rang and nobody has answered yet; ringing again would only pile up
-    except redis.RedisError:
-        return
-    for rollout_id in steps.waiting_rollouts()[:1]:
-        queue.ring(rollout_id)  # one bell is enough: who answers it looks at all of them
+def tick(name: str, slots: int) -> None:
+    """Say that the worker ``name`` lives; ring if a step waits, a worker died in the middle of one, or somebody wants a
+    host asked. Called in the worker's parent; must stay small."""
+    workers.beat(name, slots)
+    # One bell is enough: who answers it looks at everything.
+    if steps.waiting_rollouts() or probes.waiting_probes():
+        queue.ring_if_silent()

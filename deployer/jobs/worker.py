@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from deployer import lifetime, queue
 from deployer.extensions import db
-from deployer.jobs import drain, sweeper  # noqa: F401 (loaded once here, so that no forked work-horse pays for it)
+from deployer.jobs import drain, sweeper  # (drain is loaded once here, so that no forked work-horse pays for it)
+from deployer.operations import steps, workers
 
 log = logging.getLogger(__name__)
 
 
 def run(app: Flask) -> bool:
-    """Work until told to stop (SIGTERM, SIGINT): a job that runs is finished first. False when it ended by itself."""
+    """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. False when it ended
+    by itself."""
+    name = drain.worker_name()
+    slots = app.config["SETTINGS"].slots
 
-    def on_tick() -> None:
+    def ask_database(operation: Callable[..., object], *args: object) -> None:
         with app.app_context():
             try:
-                sweeper.tick()
+                operation(*args)
             except DBAPIError as problem:
-                log.warning("The database could not be asked for work; trying again: %s", problem.orig)
+                log.warning("The database could not be reached; trying again: %s", problem.orig)
             db.session.remove()
             # A work-horse is forked from here; a connection to the database must not be shared between two processes.
             db.engine.dispose()
 
+    hooks = queue.Hooks(
+        on_tick=lambda: ask_database(sweeper.tick, name, slots),
+        on_fork=lifetime.die_with_parent,
+        on_stop=drain.stop,
+        # It is dead for certain, so nobody has to wait for its leases to run out.
+        on_lost=lambda pid: ask_database(steps.expire_leases, drain.worker_name(pid)),
+    )
     connection = queue.connect(app.config["REDIS_URL"], patient=True)
     with app.app_context():
-        worker = queue.SafeWorker(connection, on_tick, lifetime.die_with_parent)
+        worker = queue.SafeWorker(connection, hooks)
         worker.work(logging_level="WARNING")
+    ask_database(workers.leave, name)
     return worker.was_told_to_stop

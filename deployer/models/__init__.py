@@ -5,5 +5,18 @@ from deployer.models.catalog import Service, Version
 from deployer.models.fleet import Host, Instance
 from deployer.models.people import Token, User
 from deployer.models.rollouts import Rollout, Step, StepLog
+from deployer.models.workers import WorkerRow
 
-__all__ = ["AuditEntry", "Host", "Instance", "Rollout", "Service", "Step", "StepLog", "Token", "User", "Version"]
+__all__ = [
+    "AuditEntry",
+    "Host",
+    "Instance",
+    "Rollout",
+    "Service",
+    "Step",
+    "StepLog",
+    "Token",
+    "User",
+    "Version",
+    "WorkerRow",
+]

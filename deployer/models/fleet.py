@@ -56,6 +56,7 @@ class Instance(db.Model):  # type: ignore[name-defined,misc]
     is_maintain: Mapped[bool] = mapped_column(default=False)
     rollout_id: Mapped[int | None] = mapped_column(ForeignKey("rollout.id"), index=True)
     evidence: Mapped[Evidence] = mapped_column(Word(Evidence), default=Evidence.RECORDED)
+    probe_by: Mapped[str | None] = mapped_column(String(64), index=True)  # who wants the host asked for its version
     rev: Mapped[int] = mapped_column(default=0)
     updated: Mapped[datetime] = mapped_column(Moment, default=utc_now)
     updated_by: Mapped[str] = mapped_column(String(64), default="")

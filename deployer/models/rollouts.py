@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from deployer.domain.status import Action, InstanceStatus, RolloutState, StepState
+from deployer.domain.status import Action, InstanceStatus, OnFailure, Origin, RolloutState, StepState
 from deployer.extensions import db
 from deployer.models.columns import IntCode, Moment, Word, utc_now
 
 
 class Rollout(db.Model):  # type: ignore[name-defined,misc]
-    """One accepted request. Its id only ever grows."""
+    """One accepted request. Its id only ever grows. Its two versions are what it was asked for; a step may have others
+    when the rollout follows another one."""
 
     __tablename__ = "rollout"
     __table_args__ = (
         ForeignKeyConstraint(["service_id", "from_version_id"], ["version.service_id", "version.id"]),
         ForeignKeyConstraint(["service_id", "to_version_id"], ["version.service_id", "version.id"]),
+        # The same plan, sent twice by the same person, is one rollout.
+        Index("ix_rollout_created_by_plan_token", "created_by", "plan_token", unique=True),
         Index("ix_rollout_service_id_id", "service_id", "id"),
         {"sqlite_autoincrement": True},
     )
@@ -30,6 +33,22 @@ class Rollout(db.Model):  # type: ignore[name-defined,misc]
     to_version_id: Mapped[int]
     state: Mapped[RolloutState] = mapped_column(Word(RolloutState), default=RolloutState.QUEUED, index=True)
     reason: Mapped[str] = mapped_column(String(200), default="")  # why, in the person's words
+    # As typed: "" (all at once), "5", "25%".
+    wave_size: Mapped[str] = mapped_column(String(10), default="", server_default=text("''"))
+    stop_after: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # failed hosts
+    pause_after_first: Mapped[bool] = mapped_column(default=False, server_default=false())
+    on_failure: Mapped[OnFailure] = mapped_column(
+        Word(OnFailure), default=OnFailure.STOP, server_default=text("'stop'")
+    )
+    wave: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # the current one: only its steps are taken
+    # Who paused it; "" while it waits at the gate.
+    paused_by: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    # Who asked for an undo as soon as it has ended.
+    undo_by: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    # Why it follows the rollout ``origin_id``. No foreign key: SQLite could not add one to a table that is referred to.
+    origin: Mapped[Origin | None] = mapped_column(Word(Origin))
+    origin_id: Mapped[int | None] = mapped_column(index=True)
+    plan_token: Mapped[str | None] = mapped_column(String(100))
     rev: Mapped[int] = mapped_column(default=0)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
     created_by: Mapped[str] = mapped_column(String(64))
@@ -43,7 +62,7 @@ class Step(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "step"
     __table_args__ = (
         UniqueConstraint("rollout_id", "instance_id"),
-        Index("ix_step_rollout_id_state", "rollout_id", "state"),
+        Index("ix_step_rollout_id_wave_state", "rollout_id", "wave", "state"),
         Index("ix_step_state_lease_until", "state", "lease_until"),
         {"sqlite_autoincrement": True},
     )

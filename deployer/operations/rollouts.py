@@ -1,44 +1,32 @@
-"""What people do with rollouts: start one, cancel one."""
+"""What people do with rollouts: start one, pause it, let it go on, cancel it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
 from deployer import queue
 from deployer.domain.access import Actor, Verb
-from deployer.domain.errors import N_, Conflict, no_such
-from deployer.domain.plan import (
-    Holder,
-    InstanceSnapshot,
-    StartRollout,
-    VersionSnapshot,
-    plan_rollout,
-)
-from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
-from deployer.domain.transitions import RolloutEvent, advance_rollout
+from deployer.domain.errors import N_, Conflict, Invalid, no_such
+from deployer.domain.hosts import HostChoice
+from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
+from deployer.domain.status import StepState
+from deployer.domain.token import PlanChanged
+from deployer.domain.transitions import RolloutEvent
 from deployer.extensions import db
-from deployer.models import Host, Instance, Rollout, Service, Version, claims
-from deployer.models.columns import among, utc_now
-from deployer.operations.ending import end_if_done
+from deployer.models import Instance, Rollout, Service, Step, claims, snapshots
+from deployer.operations import changes
+from deployer.operations.accepting import Accepted, accept, accepted_before
+from deployer.operations.progress import end_queued, go_on, meet
 from deployer.operations.transaction import audit, transaction
 
-
-@dataclass(frozen=True)
-class Accepted:
-    """An accepted rollout and the hosts it holds now."""
-
-    rollout_id: int
-    host_ids: tuple[int, ...]
+__all__ = ["Accepted", "cancel", "locked", "pause", "resume", "start"]
 
 
 def start(command: StartRollout, actor: Actor) -> Accepted:
     """Claim the chosen instances, all or none, write the steps and ring for a worker (S2, S12, S13).
 
-    Raises a :class:`~deployer.domain.errors.Refused` of any kind; then nothing has changed.
+    Raises a :class:`~deployer.domain.errors.Refused` of any kind; then nothing has changed. A plan that this person has
+    sent before is the rollout of then.
     """
     actor.require(Verb.ROLL_OUT)
     with transaction() as session:
@@ -47,104 +35,93 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
             raise no_such("service", command.service_id)
         # The service's row first, in every writer: one order of locks, so no deadlock, and revisions never reorder.
         rev = claims.bump(session(), service.id)
-        recipe = parse_recipe(service.recipe)
-        plan = plan_rollout(
-            command,
-            _version(service.id, command.from_version_id, recipe),
-            _version(service.id, command.to_version_id, recipe),
-            _instances(service.id, command),
-        )
-        at = utc_now()
-        rollout = Rollout(
-            service_id=service.id,
-            action=plan.action,
-            from_version_id=plan.source.id,
-            to_version_id=plan.target.id,
-            reason=command.reason,
-            rev=rev,
-            created=at,
-            created_by=actor.name,
-        )
-        session.add(rollout)
-        session.flush()
-        ids = plan.instance_ids
-        if claims.write_steps(session(), rollout, ids, rev) != len(ids) or claims.claim(
-            session(), rollout, ids, at, rev
-        ) != len(ids):
-            # Every writer takes the service's row first, so this is not expected; the row count is what we trust.
-            raise Conflict(
-                N_("The chosen hosts changed at this very moment."), N_("Nothing was started. Try again."), "host"
-            )
-        audit(
-            actor.name,
-            plan.action.value,
-            "rollout",
-            rollout.id,
-            service=service.name,
-            source=plan.source.label,
-            target=plan.target.label,
-            hosts=[instance.hostname for instance in plan.instances],
-        )
-        accepted = Accepted(rollout.id, tuple(plan.host_ids))
+        accepted = accepted_before(actor.name, command.token)
+        if accepted is None:
+            plan = _planned(service, command, rev)
+            changes.check_unchanged(service, plan, command.token, rev)
+            accepted = accept(service, plan, rev, by=actor.name, reason=command.reason, token=command.token)
     # Only after the commit: a worker that is faster than us must find the rows. If it fails, the rows are the outbox.
     queue.ring(accepted.rollout_id)
     return accepted
 
 
+def _planned(service: Service, command: StartRollout, rev: int) -> RolloutPlan:
+    try:
+        return plan_rollout(command, *snapshots.for_plan(db.session(), service, command, locking=True))
+    except Invalid:
+        if command.token is None or command.token.rev >= rev - 1:
+            raise
+        # What was there to choose when the person looked is gone: that is the world's doing, and not a wrong parameter.
+        raise PlanChanged(changes.since(service, command.token, rev)) from None
+
+
+def locked(rollout_id: int) -> tuple[Rollout, int]:
+    """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound."""
+    session = db.session()
+    rollout = session.get(Rollout, rollout_id)
+    if rollout is None:
+        raise no_such("rollout", rollout_id)
+    rev = claims.bump(session, rollout.service_id)
+    session.refresh(rollout)
+    return rollout, rev
+
+
+def pause(rollout_id: int, actor: Actor) -> None:
+    """Start no further step until it is resumed. Raises NotFound, or Conflict when there is nothing to hold back."""
+    actor.require(Verb.ROLL_OUT)
+    with transaction():
+        rollout, rev = locked(rollout_id)
+        meet(rollout, RolloutEvent.PAUSE)
+        if not _waiting(rollout_id):
+            raise Conflict(
+                N_("Every host of this rollout has been started already."),
+                N_("There is nothing left to hold back; wait for its end, then undo it if you have to."),
+            )
+        rollout.paused_by = actor.name
+        go_on(rollout, rev)
+        audit(actor.name, "pause", "rollout", rollout.id)
+
+
+def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
+    """Go on with ``hosts`` of those that wait, and leave out the others. Raises NotFound; Conflict when it is not
+    paused; Invalid on ``host`` for a host that does not wait."""
+    actor.require(Verb.ROLL_OUT)
+    with transaction():
+        rollout, rev = locked(rollout_id)
+        meet(rollout, RolloutEvent.RESUME)
+        rollout.paused_by = ""
+        waiting = _waiting(rollout_id)
+        chosen = set(waiting) if hosts.everyone else set(hosts.ids)
+        for host_id in chosen - set(waiting):
+            raise Invalid(
+                N_("Please send the right host ids."),
+                N_("Host %(id)s does not wait in this rollout. Reload the page and choose again."),
+                "host",
+                {"id": host_id},
+            )
+        left_out = [instance_id for host_id, instance_id in waiting.items() if host_id not in chosen]
+        skipped = end_queued(rollout, StepState.SKIPPED, rev, left_out) if left_out else 0
+        go_on(rollout, rev)
+        audit(actor.name, "resume", "rollout", rollout.id, left_out=skipped)
+    queue.ring(rollout_id)
+
+
 def cancel(rollout_id: int, actor: Actor) -> None:
     """Start no further step; what is running comes to its own end. Raises NotFound, or Conflict when it has ended."""
     actor.require(Verb.ROLL_OUT)
-    with transaction() as session:
-        rollout = session.get(Rollout, rollout_id)
-        if rollout is None:
-            raise no_such("rollout", rollout_id)
-        rev = claims.bump(session(), rollout.service_id)
-        session.refresh(rollout)
-        at = utc_now()
-        rollout.state = advance_rollout(rollout.state, RolloutEvent.CANCEL)
-        session.flush()
-        never_started = claims.cancel_queued(session(), rollout.id, at, rev)
-        end_if_done(rollout, rev)
+    with transaction():
+        rollout, rev = locked(rollout_id)
+        meet(rollout, RolloutEvent.CANCEL)
+        never_started = end_queued(rollout, StepState.CANCELLED, rev)
+        go_on(rollout, rev)
         audit(actor.name, "cancel", "rollout", rollout.id, never_started=never_started)
 
 
-def _version(service_id: int, version_id: int, recipe: Recipe) -> VersionSnapshot | None:
-    version = db.session.execute(
-        select(Version).where(Version.service_id == service_id, Version.id == version_id)
-    ).scalar_one_or_none()
-    if version is None:
-        return None
-    return VersionSnapshot(version.id, version.label, version.status, is_deployable(recipe, version.artifact_sha256))
-
-
-def _instances(service_id: int, command: StartRollout) -> Sequence[InstanceSnapshot]:
-    """The chosen instances on the source version, each with its holder, their rows locked in id order."""
-    target = aliased(Version)
+def _waiting(rollout_id: int) -> dict[int, int]:
+    """The hosts of steps that have not started, each with its instance."""
     query = (
-        select(
-            Instance.id,
-            Instance.host_id,
-            Host.hostname,
-            Instance.status,
-            Rollout.id,
-            Rollout.created_by,
-            Rollout.action,
-            target.label,
-            Rollout.created,
-        )
-        .join(Host, Host.id == Instance.host_id)
-        .outerjoin(Rollout, Rollout.id == Instance.rollout_id)
-        .outerjoin(target, target.id == Rollout.to_version_id)
-        .where(Instance.service_id == service_id, Instance.version_id == command.from_version_id)
-        .order_by(Instance.id)
-        .with_for_update(of=Instance)
+        select(Instance.host_id, Instance.id)
+        .join(Step, Step.instance_id == Instance.id)
+        .where(Step.rollout_id == rollout_id, Step.state == StepState.QUEUED)
     )
-    if not command.hosts.everyone:
-        query = query.where(among(db.session(), Instance.host_id, command.hosts.ids))
-    rows = db.session.execute(query)
-    return [
-        InstanceSnapshot(
-            instance_id, host_id, hostname, status, Holder(rollout_id, by, action, to_label, since) if by else None
-        )
-        for instance_id, host_id, hostname, status, rollout_id, by, action, to_label, since in rows
-    ]
+    return dict(db.session.execute(query).tuples())

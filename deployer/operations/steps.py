@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, insert, or_, select
 
 from deployer.domain.errors import N_
-from deployer.domain.status import Action, Evidence, InstanceStatus, Reach, RolloutState, StepState
-from deployer.domain.transitions import RolloutEvent, StepEvent, advance_rollout, advance_step
+from deployer.domain.progress import may_requeue
+from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.domain.transitions import RolloutEvent, StepEvent, advance_step
 from deployer.extensions import db
-from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version, claims
-from deployer.operations.ending import end_if_done
+from deployer.models import Rollout, Step, StepLog, claims, leases
+from deployer.models.columns import among
+from deployer.operations.places import Place, places, version_id, versions
+from deployer.operations.progress import go_on, meet
 from deployer.operations.transaction import audit, transaction
 
 LEASE_SECONDS = 30.0
@@ -26,17 +28,9 @@ class TakenStep:
     step_id: int
     attempt: int
     rollout_id: int
-    service_id: int
-    instance_id: int
     action: Action
     by: str
-    service: str
-    recipe: dict[str, Any]
-    hostname: str
-    address: str
-    reach: Reach
-    directory: str
-    port: int
+    place: Place
     from_label: str
     to_label: str
     artifact_sha256: str | None
@@ -45,159 +39,211 @@ class TakenStep:
 
 @dataclass(frozen=True)
 class Settlement:
-    """How a step ended. ``running`` is the label that the probe found, None when nothing usable answered."""
+    """How a step ended. ``running`` is the label that the probe found, None when nothing usable answered.
+
+    ``untouched``: the worker before this one was lost, and the host shows that it had not changed anything yet.
+    """
 
     ok: bool
     running: str | None
     error: str = ""
+    untouched: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a step said since the last time: lines of its log, and its phase when that changed."""
+
+    step: TakenStep
+    lines: Sequence[str]
+    phase: str | None
 
 
 def take_steps(rollout_id: int, worker: str, slots: int, lease_seconds: float = LEASE_SECONDS) -> list[TakenStep]:
-    """Take up to ``slots`` queued steps of the rollout. Empty when there are none, or the rollout is unknown."""
+    """Take up to ``slots`` queued steps of the rollout's current wave. Empty when there are none to be taken now, or
+    the rollout is unknown."""
     with transaction() as session:
         rollout = session.get(Rollout, rollout_id)
         if rollout is None:
             return []
         rev = claims.bump(session(), rollout.service_id)
         session.refresh(rollout)
-        taken = claims.take(session(), rollout_id, slots, worker, lease_seconds, rev)
-        if taken and rollout.state is RolloutState.QUEUED:
-            rollout.state = advance_rollout(rollout.state, RolloutEvent.START)
+        taken: dict[int, int] = {}
+        if rollout.state.starts_steps:
+            taken = leases.take(session(), rollout_id, rollout.wave, slots, worker, lease_seconds, rev)
+        if not taken:
+            session.rollback()  # nothing has changed, so no page has to be told
+            return []
+        if rollout.state is RolloutState.QUEUED:
+            meet(rollout, RolloutEvent.START)
             rollout.rev = rev
-        return _described(rollout, taken)
+        return _described(taken)
 
 
 def keep_leases(held: dict[int, int], lease_seconds: float = LEASE_SECONDS) -> set[int]:
     """Renew the leases of ``held`` (step id → attempt). Returns those that are still ours."""
     with transaction() as session:
-        return claims.renew(session(), held, lease_seconds)
+        return leases.renew(session(), held, lease_seconds)
 
 
-def say(step: TakenStep, lines: list[str], phase: str | None) -> bool:
-    """Add log lines, and the phase when it changed. Returns False when the step is no longer ours."""
+def expire_leases(worker: str) -> int:
+    """Let the leases of a worker that is known to be dead run out now. Returns how many it had."""
     with transaction() as session:
-        rev = claims.bump(session(), step.service_id)
-        row = session.get(Step, step.step_id)
-        if row is None or row.attempt != step.attempt or row.state is not StepState.RUNNING:
-            return False
-        row.rev = rev
-        if phase is not None:
-            row.phase = phase
-        if lines:
-            session.add(StepLog(step_id=row.id, attempt=row.attempt, lines="\n".join(lines)))
-        return True
+        return leases.expire(session(), worker)
 
 
-class _Fenced(Exception):
-    """The step has moved on without us."""
+def say(said: Iterable[Said]) -> None:
+    """Write down what steps said, in one transaction; what comes from a step that is no longer ours is dropped."""
+    batch = {one.step.step_id: one for one in said}
+    with transaction() as session:
+        revs = _bumped(one.step for one in batch.values())
+        rows = session.execute(
+            select(Step).where(among(session(), Step.id, batch), Step.state == StepState.RUNNING)
+        ).scalars()
+        logs = []
+        for row in rows:
+            one = batch[row.id]
+            if row.attempt != one.step.attempt:
+                continue
+            row.rev = revs[one.step.place.service_id]
+            if one.phase is not None:
+                row.phase = one.phase
+            if one.lines:
+                logs.append({"step_id": row.id, "attempt": row.attempt, "lines": "\n".join(one.lines)})
+        if logs:
+            session.execute(insert(StepLog), logs)
+
+
+def settle_steps(ends: Iterable[tuple[TakenStep, Settlement]]) -> set[int]:
+    """Write the truth about each step: its end, the instance's version as probed, its status, the free claim; then let
+    the rollouts go on. One transaction, in which each step is fenced by itself.
+
+    Returns the ids of the steps that were written; the others are no longer the attempt's, and nothing of them changed.
+    """
+    written: dict[int, TakenStep] = {}
+    ends = list(ends)
+    with transaction() as session:
+        revs = _bumped(step for step, _ in ends)
+        for step, end in ends:
+            rev = revs[step.place.service_id]
+            settled = _requeue(step, rev) if end.untouched and _is_tried_again(step) else _settle(step, end, rev)
+            if settled:
+                written[step.step_id] = step
+        for rollout_id in {step.rollout_id for step in written.values()}:
+            rollout = session.get_one(Rollout, rollout_id)
+            go_on(rollout, revs[rollout.service_id])
+    return set(written)
 
 
 def settle_step(step: TakenStep, end: Settlement) -> bool:
-    """Write the truth: the step's end, the instance's version as probed, its status, the free claim — one transaction.
+    """As :func:`settle_steps`, for one."""
+    return bool(settle_steps([(step, end)]))
 
-    Returns False, having changed nothing, when the attempt is no longer the step's.
-    """
-    try:
-        with transaction() as session:
-            rev = claims.bump(session(), step.service_id)
-            found = _version_id(step.service_id, end.running)
-            error = end.error
-            if end.running is not None and found is None:
-                error = f"{error} " + N_("The host runs a version that is not recorded here: ") + end.running
-            state = advance_step(StepState.RUNNING, StepEvent.SUCCEED if end.ok else StepEvent.FAIL)
-            settled = claims.settle(
-                session(), step.step_id, step.attempt, rev, state=state, error=error.strip(), running_version_id=found
-            )
-            if settled != 1:
-                raise _Fenced
-            claims.release(
-                session(),
-                step.instance_id,
-                step.rollout_id,
-                rev,
-                status=InstanceStatus.RUNNING if end.ok else InstanceStatus.after_failed(step.action),
-                version_id=found,
-                evidence=Evidence.CONFIRMED if found is not None else Evidence.UNVERIFIED,
-            )
-            audit(
-                step.by,
-                "settle",
-                "step",
-                step.step_id,
-                rollout=step.rollout_id,
-                host=step.hostname,
-                state=state.value,
-                source=step.from_label,
-                running=end.running,
-            )
-            end_if_done(session.get_one(Rollout, step.rollout_id), rev)
-    except _Fenced:
+
+def _settle(step: TakenStep, end: Settlement, rev: int) -> bool:
+    found = version_id(step.place.service_id, end.running)
+    error = end.error
+    if end.running is not None and found is None:
+        error = f"{error} " + N_("The host runs a version that is not recorded here: ") + end.running
+    state = advance_step(StepState.RUNNING, StepEvent.SUCCEED if end.ok else StepEvent.FAIL)
+    session = db.session()
+    if not leases.settle(
+        session, step.step_id, step.attempt, rev, state=state, error=error.strip(), running_version_id=found
+    ):
         return False
+    claims.release(
+        session,
+        step.place.instance_id,
+        step.rollout_id,
+        rev,
+        status=InstanceStatus.RUNNING if end.ok else InstanceStatus.after_failed(step.action),
+        version_id=found,
+        evidence=Evidence.CONFIRMED if found is not None else Evidence.UNVERIFIED,
+    )
+    _record(step, "settle", state=state.value, source=step.from_label, running=end.running)
     return True
 
 
+def _is_tried_again(step: TakenStep) -> bool:
+    return may_requeue(db.session.get_one(Rollout, step.rollout_id).state, step.attempt)
+
+
+def _requeue(step: TakenStep, rev: int) -> bool:
+    if not leases.requeue(db.session(), step.step_id, step.attempt, rev):
+        return False
+    _record(step, "requeue", attempt=step.attempt)
+    return True
+
+
+def _record(step: TakenStep, verb: str, **facts: object) -> None:
+    audit(step.by, verb, "step", step.step_id, rollout=step.rollout_id, host=step.place.hostname, **facts)
+
+
 def waiting_rollouts() -> list[int]:
-    """Rollouts with steps that no living worker has, oldest first: what to ring for after a silence."""
-    waits = (Step.state == StepState.QUEUED) | and_(*claims.expired())
-    rows = select(Step.rollout_id).where(waits).distinct().order_by(Step.rollout_id)
+    """Rollouts with steps that could be taken now or that no living worker has, oldest first: what to ring for after a
+    silence."""
+    takable = and_(
+        Step.state == StepState.QUEUED,
+        Step.wave == Rollout.wave,
+        Rollout.state.in_([state for state in RolloutState if state.starts_steps]),
+    )
+    rows = (
+        select(Step.rollout_id)
+        .join(Rollout, Rollout.id == Step.rollout_id)
+        .where(Rollout.state.in_([state for state in RolloutState if not state.is_final]))
+        .where(or_(takable, and_(*leases.expired())))
+        .distinct()
+        .order_by(Step.rollout_id)
+    )
     return list(db.session.execute(rows).scalars())
 
 
 def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenStep]:
     """Take the steps whose leases have run out, each with the next fencing number: who had them can no longer write."""
-    if db.session.execute(select(Step.id).where(*claims.expired()).limit(1)).first() is None:
+    lost = (
+        select(Rollout.service_id)
+        .join(Step, Step.rollout_id == Rollout.id)
+        .where(*leases.expired())
+        .distinct()
+        .order_by(Rollout.service_id)
+    )
+    service_ids = list(db.session.execute(lost).scalars())
+    if not service_ids:
         return []
     with transaction() as session:
-        by_rollout: dict[int, dict[int, int]] = {}
-        for step_id, attempt, rollout_id in claims.take_over(session(), worker, lease_seconds):
-            by_rollout.setdefault(rollout_id, {})[step_id] = attempt
-        return [
-            step
-            for rollout_id, taken in by_rollout.items()
-            for step in _described(session.get_one(Rollout, rollout_id), taken)
-        ]
+        taken: dict[int, int] = {}
+        for service_id in service_ids:
+            rev = claims.bump(session(), service_id)
+            taken |= leases.take_over(session(), service_id, worker, lease_seconds, rev)
+        return _described(taken)
 
 
-def _version_id(service_id: int, label: str | None) -> int | None:
-    if label is None:
-        return None
-    return db.session.execute(
-        select(Version.id).where(Version.service_id == service_id, Version.label == label)
-    ).scalar_one_or_none()
-
-
-def _described(rollout: Rollout, taken: dict[int, int]) -> list[TakenStep]:
-    source, target = aliased(Version), aliased(Version)
+def _described(taken: dict[int, int]) -> list[TakenStep]:
     rows = db.session.execute(
-        select(Step, Instance, Host, Service, source.label, target.label, target.artifact_sha256, target.artifact_url)
-        .join(Instance, Instance.id == Step.instance_id)
-        .join(Host, Host.id == Instance.host_id)
-        .join(Service, Service.id == Instance.service_id)
-        .join(source, source.id == Step.from_version_id)
-        .join(target, target.id == Step.to_version_id)
-        .where(Step.id.in_(taken))
+        select(Step, Rollout)
+        .join(Rollout, Rollout.id == Step.rollout_id)
+        .where(among(db.session(), Step.id, taken))
         .order_by(Step.id)
-    )
+    ).all()
+    at = places(step.instance_id for step, _ in rows)
+    known = versions({id_ for step, _ in rows for id_ in (step.from_version_id, step.to_version_id)})
     return [
         TakenStep(
-            step_id=step.id,
-            attempt=taken[step.id],
-            rollout_id=rollout.id,
-            service_id=service.id,
-            instance_id=instance.id,
-            action=rollout.action,
-            by=rollout.created_by,
-            service=service.name,
-            recipe=service.recipe,
-            hostname=host.hostname,
-            address=host.address,
-            reach=host.reach,
-            directory=host.directory,
-            port=instance.port,
-            from_label=from_label,
-            to_label=to_label,
-            artifact_sha256=sha256,
-            artifact_url=url,
+            step.id,
+            taken[step.id],
+            rollout.id,
+            rollout.action,
+            rollout.created_by,
+            at[step.instance_id],
+            known[step.from_version_id].label,
+            known[step.to_version_id].label,
+            known[step.to_version_id].artifact_sha256,
+            known[step.to_version_id].artifact_url,
         )
-        for step, instance, host, service, from_label, to_label, sha256, url in rows
+        for step, rollout in rows
     ]
+
+
+def _bumped(taken: Iterable[TakenStep]) -> dict[int, int]:
+    """The next revision of each service, in the one order in which all writers take them."""
+    return {id_: claims.bump(db.session(), id_) for id_ in sorted({step.place.service_id for step in taken})}

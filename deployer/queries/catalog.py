@@ -11,10 +11,10 @@ from sqlalchemy import Select, case, func, select
 
 from deployer.domain.errors import Conflict, no_such
 from deployer.domain.plan import VersionSnapshot, check_target, is_ahead
-from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
+from deployer.domain.recipe import Recipe, parse_recipe
 from deployer.domain.status import Action, BuildStatus, InstanceStatus
 from deployer.extensions import db
-from deployer.models import Instance, Service, Version
+from deployer.models import Instance, Service, Version, snapshots
 from deployer.queries import rollouts
 from deployer.queries.paging import Page, Slice, contains, paged
 
@@ -215,7 +215,7 @@ def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
     if source is None or source.service_id != service_id:
         raise no_such("version", version_id)
     recipe = parse_recipe(of_service.recipe)
-    current = _snapshot(source, recipe)
+    current = snapshots.version(source, recipe)
     query = (
         select(Version)
         .where(Version.service_id == service_id, Version.status == BuildStatus.SUCCESS)
@@ -226,7 +226,7 @@ def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
             target.id,
             target.label,
             target.description,
-            enable=_is_accepted(action, current, _snapshot(target, recipe)),
+            enable=_is_accepted(action, current, snapshots.version(target, recipe)),
             ahead=is_ahead(action, version_id, target.id),
         )
         for target in db.session.execute(query).scalars()
@@ -236,10 +236,6 @@ def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
 def has_artifact(sha256: str) -> bool:
     """Whether the artifact is some version's."""
     return db.session.execute(select(Version.id).where(Version.artifact_sha256 == sha256).limit(1)).first() is not None
-
-
-def _snapshot(row: Version, recipe: Recipe) -> VersionSnapshot:
-    return VersionSnapshot(row.id, row.label, row.status, is_deployable(recipe, row.artifact_sha256))
 
 
 def _is_accepted(action: Action, source: VersionSnapshot, target: VersionSnapshot) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
-from deployer.domain.status import Action, RolloutState, StepState
+from deployer.domain.status import Action, OnFailure, Origin, RolloutState, StepState
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version
@@ -36,21 +36,64 @@ class RolloutRow:
     created_by: str
     finished: datetime | None
     rev: int
+    wave_size: str
+    stop_after: int
+    pause_after_first: bool
+    on_failure: OnFailure
+    wave: int
+    paused_by: str
+    undo_by: str
+    origin: Origin | None
+    origin_id: int | None
+    waves: int
     hosts: int
+    queued: int
     running: int
     succeeded: int
     failed: int
     cancelled: int
+    skipped: int
 
     @property
     def done(self) -> int:
         """Hosts for which nothing more will happen."""
-        return self.succeeded + self.failed + self.cancelled
+        return self.hosts - self.queued - self.running
 
     @property
     def may_cancel(self) -> bool:
         """Whether a cancel would be accepted now."""
         return (self.state, RolloutEvent.CANCEL) in ROLLOUT
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether a pause would be accepted now: there is something left to hold back."""
+        return (self.state, RolloutEvent.PAUSE) in ROLLOUT and self.queued > 0
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether it waits for somebody to let it go on."""
+        return (self.state, RolloutEvent.RESUME) in ROLLOUT
+
+    @property
+    def may_undo(self) -> bool:
+        """Whether it has touched hosts, and nobody has asked for an undo yet. What can really be undone is judged by
+        the hosts as they are then."""
+        return bool(self.succeeded or self.failed or self.running) and not self.undo_by
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether it has ended with failed hosts."""
+        return self.state.is_final and self.failed > 0
+
+    @property
+    def at_gate(self) -> bool:
+        """Whether it waits after its first wave, because it was started so."""
+        return self.state is RolloutState.PAUSED and not self.paused_by
+
+    @property
+    def waits_for_worker(self) -> bool:
+        """Whether there is something to do that nobody does."""
+        return self.state.starts_steps and self.queued > 0 and self.running == 0
 
     @property
     def moving(self) -> bool:
@@ -87,10 +130,8 @@ def _rows() -> Select[*tuple[Any, ...]]:
         select(
             Step.rollout_id.label("rollout_id"),
             func.count().label("hosts"),
-            *(
-                func.sum(case((Step.state == state, 1), else_=0)).label(state.value)
-                for state in (StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED, StepState.CANCELLED)
-            ),
+            func.max(Step.wave).label("waves"),
+            *(func.sum(case((Step.state == state, 1), else_=0)).label(state.value) for state in StepState),
         )
         .group_by(Step.rollout_id)
         .subquery()
@@ -109,11 +150,18 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Rollout.created_by,
             Rollout.finished,
             Rollout.rev,
+            Rollout.wave_size,
+            Rollout.stop_after,
+            Rollout.pause_after_first,
+            Rollout.on_failure,
+            Rollout.wave,
+            Rollout.paused_by,
+            Rollout.undo_by,
+            Rollout.origin,
+            Rollout.origin_id,
+            tally.c.waves,
             tally.c.hosts,
-            tally.c.running,
-            tally.c.succeeded,
-            tally.c.failed,
-            tally.c.cancelled,
+            *(tally.c[state.value] for state in StepState),
         )
         .join(Service, Service.id == Rollout.service_id)
         .join(source, source.id == Rollout.from_version_id)
@@ -149,6 +197,18 @@ def cursor(rollout_id: int) -> int:
     return rev
 
 
+def followers(rollout_id: int) -> list[tuple[int, Origin]]:
+    """The rollouts that undo this one or try its failed hosts again, oldest first."""
+    query = select(Rollout.id, Rollout.origin).where(Rollout.origin_id == rollout_id).order_by(Rollout.id)
+    return [(follower, origin) for follower, origin in db.session.execute(query) if origin]
+
+
+def waiting(rollout_id: int) -> list[StepRow]:
+    """The steps that have not started, in the order in which they would."""
+    query = _steps(rollout_id).where(Step.state == StepState.QUEUED).order_by(None).order_by(Step.wave, Step.id)
+    return [StepRow(*row) for row in db.session.execute(query)]
+
+
 def latest(service_ids: Iterable[int]) -> dict[int, RolloutRow]:
     """The newest rollout of each of the services that has one, by service id."""
     newest = select(func.max(Rollout.id)).where(Rollout.service_id.in_(list(service_ids))).group_by(Rollout.service_id)
@@ -159,7 +219,7 @@ def latest(service_ids: Iterable[int]) -> dict[int, RolloutRow]:
 def steps(
     rollout_id: int, since: int | None = None, with_lines: bool = True, part: Slice | None = None
 ) -> list[StepRow]:
-    """The steps of a rollout by hostname; with ``since`` only those that changed after that revision."""
+    """The steps of a rollout by wave and hostname; with ``since`` only those that changed after that revision."""
     query = _steps(rollout_id)
     if since is not None:
         query = query.where(Step.rev > since)
@@ -212,7 +272,7 @@ def _steps(rollout_id: int) -> Select[Any]:
         .join(target, target.id == Step.to_version_id)
         .outerjoin(found, found.id == Step.running_version_id)
         .where(Step.rollout_id == rollout_id)
-        .order_by(Host.hostname)
+        .order_by(Step.wave, Host.hostname)
     )
 
 

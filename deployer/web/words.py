@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask_babel import gettext
 
-from deployer.domain.errors import N_, Refused
+from deployer.domain.errors import N_, Note, Refused
 
 # The facts that are words of this product, by their slot. What fills any other slot is somebody's name or a value of
 # the wire, and stays as it is.
@@ -12,27 +14,45 @@ WORDS = {
     "noun": frozenset(
         {N_("host"), N_("instance"), N_("rollout"), N_("service"), N_("step"), N_("user"), N_("version")}
     ),
-    "state": frozenset({N_("queued"), N_("running"), N_("cancelling"), N_("succeeded"), N_("failed"), N_("cancelled")}),
+    "state": frozenset(
+        {
+            N_("queued"),
+            N_("running"),
+            N_("cancelling"),
+            N_("succeeded"),
+            N_("failed"),
+            N_("cancelled"),
+            N_("paused"),
+            N_("stopping"),
+            N_("skipped"),
+        }
+    ),
     "status": frozenset({N_("pending"), N_("building"), N_("success"), N_("timeout"), N_("failed"), N_("duplicate")}),
 }
 
 
 def summary(refused: Refused) -> str:
     """What was wrong, in one sentence: the wire's ``msg``."""
-    return _filled(refused.message, refused)
+    return _filled(refused.message, refused.facts)
 
 
 def hint(refused: Refused) -> str:
     """What to do about it; "" when there is nothing to add."""
-    return _filled(refused.hint, refused) if refused.hint else ""
+    return _filled(refused.hint, refused.facts) if refused.hint else ""
+
+
+def note(one: Note) -> str:
+    """One sentence, after the name of what it is about."""
+    text = _filled(one.message, one.facts)
+    return f"{one.about}: {text}" if one.about else text
 
 
 def whole(refused: Refused) -> str:
-    """Both, for the place beneath the field."""
-    return " ".join(part for part in (summary(refused), hint(refused)) if part)
+    """Everything, for the place beneath the field."""
+    return " ".join(part for part in (summary(refused), *map(note, refused.notes), hint(refused)) if part)
 
 
-def _filled(text: str, refused: Refused) -> str:
-    facts = {slot: gettext(fact) if fact in WORDS.get(slot, ()) else fact for slot, fact in refused.facts.items()}
+def _filled(text: str, facts: Mapping[str, object]) -> str:
+    words = {slot: gettext(fact) if fact in WORDS.get(slot, ()) else fact for slot, fact in facts.items()}
     translated: str = gettext(text)
-    return translated % facts if facts else translated
+    return translated % words if words else translated

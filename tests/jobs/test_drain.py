@@ -12,23 +12,25 @@ from sqlalchemy.exc import OperationalError
 
 from deployer import artifacts
 from deployer.domain.hosts import HostChoice
+from deployer.domain.progress import MAX_ATTEMPTS
 from deployer.domain.recipe import parse_recipe
-from deployer.domain.release import Task
 from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.extensions import db
 from deployer.jobs.deploy import Phase, deploy
-from deployer.jobs.drain import Drain
-from deployer.jobs.execute import runner_for
+from deployer.jobs.drain import work
+from deployer.jobs.execute import runner_for, task_of
 from deployer.jobs.journal import StepJournal
 from deployer.models import AuditEntry
 from deployer.operations import steps
-from deployer.operations.steps import Settlement
+from deployer.operations.rollouts import cancel
+from deployer.operations.steps import Said, Settlement
 from deployer.queries import rollouts
 from tests.jobs.conftest import Fleet
+from tests.world import ADMIN
 
 
 def drain(app: Flask) -> None:
-    asyncio.run(Drain(app).run())
+    asyncio.run(work(app))
     db.session.rollback()
 
 
@@ -94,7 +96,8 @@ def test_a_late_worker_changes_nothing(app: Flask, real_fleet: Fleet) -> None:
     assert [step.attempt for step in now] == [2, 2]
     before = [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()]
     assert not steps.settle_step(late[0], Settlement(ok=True, running="1.4.0"))
-    assert not steps.say(late[0], ["I am still here"], None)
+    steps.say([Said(late[0], ["I am still here"], "Waking up")])
+    assert [(one.phase, one.lines) for one in rollouts.steps(rollout_id)] == [("", ()), ("", ())]
     assert steps.keep_leases({step.step_id: step.attempt for step in late}) == set()
     assert [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()] == before
     assert steps.settle_step(now[0], Settlement(ok=False, running="1.1.0", error="lost"))
@@ -110,9 +113,6 @@ def test_a_doorbell_that_rings_twice_does_the_work_once(app: Flask, real_fleet: 
 
 
 def test_a_cancelled_rollout_lets_running_steps_end_and_starts_no_other(app: Flask, real_fleet: Fleet) -> None:
-    from deployer.operations.rollouts import cancel
-    from tests.world import ADMIN
-
     rollout_id = real_fleet.start("1.4.0")
     (taken,) = steps.take_steps(rollout_id, "worker", 1)
     cancel(rollout_id, ADMIN)
@@ -130,7 +130,7 @@ def test_a_rollout_accepted_while_another_is_slow_does_not_wait_for_it(app: Flas
     slow = real_fleet.start("1.2.0", hosts=only(0))  # its health check fails for two seconds, twice
 
     async def both() -> int:
-        job = asyncio.create_task(Drain(app).run())
+        job = asyncio.create_task(work(app))
         await asyncio.sleep(0.5)
         with app.app_context():
             quick = real_fleet.start("1.4.0", hosts=only(1))
@@ -144,15 +144,33 @@ def test_a_rollout_accepted_while_another_is_slow_does_not_wait_for_it(app: Flas
     assert quick_step.started and slow_step.finished and quick_step.started < slow_step.finished
 
 
-def test_a_step_whose_worker_died_ends_with_what_the_host_says_it_runs(app: Flask, real_fleet: Fleet) -> None:
+def test_a_step_whose_worker_died_before_it_changed_anything_is_done_by_another(app: Flask, real_fleet: Fleet) -> None:
     rollout_id = real_fleet.start("1.4.0")
     steps.take_steps(rollout_id, "dead", 2, lease_seconds=-1)
+    drain(app)
+    assert real_fleet.answers() == ["1.4.0", "1.4.0"]
+    for instance in real_fleet.instances():
+        assert (instance.rollout_id, instance.status) == (None, InstanceStatus.RUNNING)
+        assert (instance.version_id, instance.evidence) == (real_fleet.versions["1.4.0"], Evidence.CONFIRMED)
+    for step in rollouts.steps(rollout_id):
+        assert (step.state, step.attempt, step.running_label) == (StepState.SUCCEEDED, 3, "1.4.0")
+
+
+def test_a_step_that_costs_a_worker_each_time_is_given_up_with_what_the_host_says_it_runs(
+    app: Flask, real_fleet: Fleet
+) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    for _ in range(MAX_ATTEMPTS):
+        steps.take_steps(rollout_id, "dead", 2, lease_seconds=-1)
+        for step in steps.take_over("dying", lease_seconds=-1):
+            if step.attempt < MAX_ATTEMPTS:
+                assert steps.settle_step(step, Settlement(ok=False, running="1.1.0", error="lost", untouched=True))
     drain(app)
     for instance in real_fleet.instances():
         assert (instance.rollout_id, instance.status) == (None, InstanceStatus.UPGRADE_FAILED)
         assert (instance.version_id, instance.evidence) == (real_fleet.versions["1.1.0"], Evidence.CONFIRMED)
     for step in rollouts.steps(rollout_id):
-        assert (step.state, step.attempt, step.running_label) == (StepState.FAILED, 2, "1.1.0")
+        assert (step.state, step.running_label) == (StepState.FAILED, "1.1.0")
         assert "lost" in step.error
 
 
@@ -178,6 +196,7 @@ def test_a_link_that_a_lost_worker_switched_without_a_restart_is_put_back(app: F
     rollout_id = lost_after_the_work(app, real_fleet, "1.4.0", until=Phase.SWITCHING)
     current = real_fleet.home / "hosts" / "host-1" / "orders" / "current"
     assert (str(current.readlink()), real_fleet.answers()[0]) == ("releases/1.4.0", "1.1.0")
+    cancel(rollout_id, ADMIN)  # else it would be tried again
     drain(app)
     assert (str(current.readlink()), real_fleet.answers()[0]) == ("releases/1.1.0", "1.1.0")
     assert rollouts.rollout(rollout_id).state is RolloutState.FAILED
@@ -200,16 +219,13 @@ def lost_after_the_work(app: Flask, fleet: Fleet, target: str, until: Phase = Ph
     rollout_id = fleet.start(target, hosts=HostChoice(everyone=False, ids=(fleet.hosts[0],)))
     (step,) = steps.take_steps(rollout_id, "dead", 1, lease_seconds=-1)
     store = app.config["SETTINGS"].artifacts
-    task = Task(
-        step.service, step.hostname, step.address, step.port, step.directory, step.from_label, step.to_label,
-        artifacts.path_of(store, str(step.artifact_sha256)), step.artifact_sha256,
-    )  # fmt: skip
+    task = task_of(step, artifacts.path_of(store, str(step.artifact_sha256)))
     with pytest.raises(Lost):
-        asyncio.run(deploy(runner_for(step), parse_recipe(step.recipe), task, Journal()))
+        asyncio.run(deploy(runner_for(step.place), parse_recipe(step.place.recipe), task, Journal()))
     return rollout_id
 
 
-@pytest.mark.parametrize("operation", ["settle_step", "say"])
+@pytest.mark.parametrize("operation", ["settle_steps", "say"])
 def test_a_database_that_is_away_for_a_moment_fails_no_step(
     app: Flask, real_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:

@@ -9,6 +9,7 @@ from deployer.domain.errors import Conflict, Invalid
 from deployer.domain.hosts import MAX_HOSTS, HostChoice
 from deployer.domain.plan import InstanceSnapshot, StartRollout, VersionSnapshot, plan_rollout
 from deployer.domain.status import Action, BuildStatus, InstanceStatus, RolloutState
+from deployer.domain.strategy import Strategy
 from deployer.operations import rollouts, steps
 from deployer.operations.steps import Settlement
 from deployer.queries import rollouts as queries
@@ -22,6 +23,7 @@ def start(world: World) -> int:
         Action.UPGRADE,
         world.versions["1.2.0"],
         HostChoice(everyone=True),
+        strategy=Strategy(stop_after=2),
     )
     return rollouts.start(command, ADMIN).rollout_id
 
@@ -57,4 +59,4 @@ def test_all_takes_no_more_hosts_than_a_list_may(app: Flask) -> None:
     command = StartRollout(1, 1, Action.UPGRADE, 2, HostChoice(everyone=True))
     with pytest.raises(Invalid):
         plan_rollout(command, source, target, many)
-    assert len(plan_rollout(command, source, target, many[:-1]).instances) == MAX_HOSTS
+    assert len(plan_rollout(command, source, target, many[:-1]).steps) == MAX_HOSTS

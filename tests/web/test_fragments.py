@@ -84,9 +84,9 @@ def rollout_id(sqlite_world: World) -> int:
     )
     started = operations.start(command, ADMIN).rollout_id
     failed, running = steps.take_steps(started, "a worker", 2)
-    steps.say(failed, ["line <one>"], "Starting")
+    steps.say([steps.Said(failed, ["line <one>"], "Starting")])
     steps.settle_step(failed, steps.Settlement(ok=False, running="1.1.0", error="It <crashed>.\nExit status 1"))
-    steps.say(running, ["line two"], "Unpacking")
+    steps.say([steps.Said(running, ["line two"], "Unpacking")])
     return started
 
 

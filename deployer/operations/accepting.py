@@ -1,0 +1,86 @@
+"""An accepted rollout becomes rows: the rollout, its steps and its claim, in the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from deployer.domain.errors import N_, Conflict
+from deployer.domain.plan import RolloutPlan
+from deployer.domain.token import PlanToken
+from deployer.extensions import db
+from deployer.models import Instance, Rollout, Service, Step, claims
+from deployer.models.columns import utc_now
+from deployer.operations.transaction import audit
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted rollout and the hosts it holds now, in the order of its steps."""
+
+    rollout_id: int
+    host_ids: tuple[int, ...]
+
+
+def accept(
+    service: Service, plan: RolloutPlan, rev: int, *, by: str, reason: str = "", token: PlanToken | None = None
+) -> Accepted:
+    """Write ``plan`` down and claim its instances, all or none (S2, S12). Raises :class:`Conflict`."""
+    at = utc_now()
+    rollout = Rollout(
+        service_id=service.id,
+        action=plan.action,
+        from_version_id=plan.source.id,
+        to_version_id=plan.target.id,
+        reason=reason,
+        wave_size=str(plan.strategy.wave_size),
+        stop_after=plan.strategy.stop_after,
+        pause_after_first=plan.strategy.pause_after_first,
+        on_failure=plan.strategy.on_failure,
+        origin=plan.origin,
+        origin_id=plan.origin_id,
+        plan_token=None if token is None else str(token),
+        rev=rev,
+        created=at,
+        created_by=by,
+    )
+    session = db.session()
+    session.add(rollout)
+    session.flush()
+    claims.write_steps(session, rollout, plan.steps, rev)
+    if claims.claim(session, rollout, plan.instance_ids, at, rev) != len(plan.steps):
+        # Every writer takes the service's row first, so this is not expected; the row count is what we trust.
+        raise Conflict(
+            N_("The chosen hosts changed at this very moment."), N_("Nothing was started. Try again."), "host"
+        )
+    audit(
+        by,
+        plan.action.value if plan.origin is None else plan.origin.value,
+        "rollout",
+        rollout.id,
+        service=service.name,
+        source=plan.source.label,
+        target=plan.target.label,
+        hosts=[step.hostname for step in plan.steps],
+        **({} if plan.origin is None else {"of": plan.origin_id}),
+    )
+    return Accepted(rollout.id, tuple(plan.host_ids))
+
+
+def accepted_before(by: str, token: PlanToken | None) -> Accepted | None:
+    """The rollout that the same person started with the very same plan: a form that is sent twice starts one."""
+    if token is None:
+        return None
+    rollout_id = db.session.execute(
+        select(Rollout.id).where(Rollout.created_by == by, Rollout.plan_token == str(token))
+    ).scalar_one_or_none()
+    if rollout_id is None:
+        return None
+    hosts = (
+        select(Instance.host_id)
+        .join(Step, Step.instance_id == Instance.id)
+        .where(Step.rollout_id == rollout_id)
+        .order_by(Step.id)
+    )
+    return Accepted(rollout_id, tuple(db.session.execute(hosts).scalars()))

@@ -1,0 +1,117 @@
+"""What people do about a rollout's hosts afterwards: undo it, try what failed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from deployer import queue
+from deployer.domain.access import Actor, Verb
+from deployer.domain.errors import N_, Conflict
+from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
+from deployer.domain.hosts import HostChoice
+from deployer.domain.status import StepState
+from deployer.domain.token import PlanToken
+from deployer.domain.transitions import ROLLOUT, RolloutEvent
+from deployer.extensions import db
+from deployer.models import Rollout, Service, Step, snapshots
+from deployer.operations import changes
+from deployer.operations.accepting import Accepted, accept, accepted_before
+from deployer.operations.progress import end_queued, go_on, meet
+from deployer.operations.rollouts import locked
+from deployer.operations.transaction import audit, transaction
+
+Planner = Callable[[Earlier, HostChoice], FollowUp]
+
+
+@dataclass(frozen=True)
+class Following:
+    """What came of the request: ``accepted`` is None when the undo begins as soon as the hosts that are being worked on
+    are done. ``left_out`` are the hosts that could not be part of it."""
+
+    accepted: Accepted | None
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | None = None) -> Following:
+    """Take the hosts that a rollout touched back, each to its own previous version. A rollout that is under way ends
+    first: no further host is started.
+
+    Raises NotFound; Conflict when there is nothing to undo or the plan has changed; Invalid for a strange host.
+    """
+    actor.require(Verb.ROLL_OUT)
+    with transaction():
+        rollout, rev = locked(rollout_id)
+        following = _known(actor, token)
+        if following is None:
+            if not rollout.state.is_final and _is_at_work(rollout_id):
+                following = _undo_when_ended(rollout, rev, hosts, actor)
+            else:
+                if not rollout.state.is_final:
+                    _end(rollout, rev, actor)
+                following = _follow(rollout, rev, plan_undo, hosts, actor, token)
+    queue.ring(rollout_id)
+    return following
+
+
+def retry(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | None = None) -> Following:
+    """Try the failed hosts of a rollout that has ended again. Raises as :func:`undo`, and Conflict while it goes on."""
+    actor.require(Verb.ROLL_OUT)
+    with transaction():
+        rollout, rev = locked(rollout_id)
+        following = _known(actor, token)
+        if following is None:
+            if not rollout.state.is_final:
+                raise Conflict(
+                    N_("This rollout has not ended yet."),
+                    N_("It is %(state)s. Wait for its end or cancel it, then try its failed hosts again."),
+                    facts={"state": rollout.state.value},
+                )
+            following = _follow(rollout, rev, plan_retry, hosts, actor, token)
+    queue.ring(rollout_id)
+    return following
+
+
+def _known(actor: Actor, token: PlanToken | None) -> Following | None:
+    accepted = accepted_before(actor.name, token)
+    return None if accepted is None else Following(accepted)
+
+
+def _is_at_work(rollout_id: int) -> bool:
+    running = select(Step.id).where(Step.rollout_id == rollout_id, Step.state == StepState.RUNNING).limit(1)
+    return db.session.execute(running).first() is not None
+
+
+def _undo_when_ended(rollout: Rollout, rev: int, hosts: HostChoice, actor: Actor) -> Following:
+    if not hosts.everyone:
+        raise Conflict(
+            N_("Hosts are being worked on; single ones cannot be chosen yet."),
+            N_("Undo all of them, or pause the rollout and choose when no host is being worked on."),
+            "host",
+        )
+    rollout.undo_by = actor.name
+    _end(rollout, rev, actor)
+    return Following(None)
+
+
+def _end(rollout: Rollout, rev: int, actor: Actor) -> None:
+    """Start no further step. One that is stopping or being cancelled already does that anyway."""
+    never_started = 0
+    if (rollout.state, RolloutEvent.CANCEL) in ROLLOUT:
+        meet(rollout, RolloutEvent.CANCEL)
+        never_started = end_queued(rollout, StepState.CANCELLED, rev)
+    go_on(rollout, rev, undo=False)
+    audit(actor.name, "undo", "rollout", rollout.id, never_started=never_started)
+
+
+def _follow(
+    rollout: Rollout, rev: int, planner: Planner, hosts: HostChoice, actor: Actor, token: PlanToken | None
+) -> Following:
+    session = db.session()
+    session.flush()
+    service = session.get_one(Service, rollout.service_id)
+    found = planner(snapshots.earlier(session, rollout, service), hosts)
+    changes.check_unchanged(service, found.plan, token, rev)
+    return Following(accept(service, found.plan, rev, by=actor.name, token=token), found.left_out)

@@ -1,0 +1,55 @@
+"""What would happen, before anybody says that it shall: by the very rules that the operations go by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.domain.errors import no_such
+from deployer.domain.followup import Earlier, LeftOut, plan_retry, plan_undo
+from deployer.domain.hosts import HostChoice
+from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
+from deployer.domain.token import PlanToken
+from deployer.extensions import db
+from deployer.models import Rollout, Service, snapshots
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plan, and the token to send with it: then it is carried out as shown, or not at all."""
+
+    plan: RolloutPlan
+    token: PlanToken
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def rollout(command: StartRollout) -> Preview:
+    """What ``command`` would do. Raises as :func:`deployer.operations.rollouts.start`."""
+    service = db.session.get(Service, command.service_id)
+    if service is None:
+        raise no_such("service", command.service_id)
+    rev = service.rev  # read first: what is read after it can only be newer, and then the plan is made anew
+    plan = plan_rollout(command, *snapshots.for_plan(db.session(), service, command, locking=False))
+    return Preview(plan, PlanToken(rev, plan.digest(service.recipe)))
+
+
+def undo(rollout_id: int, hosts: HostChoice) -> Preview:
+    """What undoing a rollout would do. Raises as :func:`deployer.operations.followups.undo`."""
+    service, earlier, rev = _earlier(rollout_id)
+    found = plan_undo(earlier, hosts)
+    return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+
+
+def retry(rollout_id: int, hosts: HostChoice) -> Preview:
+    """What trying a rollout's failed hosts again would do. Raises as :func:`deployer.operations.followups.retry`."""
+    service, earlier, rev = _earlier(rollout_id)
+    found = plan_retry(earlier, hosts)
+    return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+
+
+def _earlier(rollout_id: int) -> tuple[Service, Earlier, int]:
+    rollout_row = db.session.get(Rollout, rollout_id)
+    if rollout_row is None:
+        raise no_such("rollout", rollout_id)
+    service = db.session.get_one(Service, rollout_row.service_id)
+    rev = service.rev
+    return service, snapshots.earlier(db.session(), rollout_row, service), rev
