@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deployer import embedded
+from deployer.app import create_app
 from deployer.config import read_settings
+from deployer.operations import workers
 from tests.cli.conftest import Console
 
 
@@ -48,16 +50,27 @@ def test_the_doctor_names_each_thing_that_is_wrong_and_how_to_mend_it(deployer: 
     assert "chmod 700" in told["Home"]
     assert "deployer db upgrade" in told["Database"]
     assert "deployer worker" in told["Redis"]
-    assert set(told) == {"Home", "Database", "Redis", "People"}
+    assert set(told) == {"Home", "Database", "Redis", "Workers", "People"}
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Console) -> None:
     deployer("user", "create", "ann", "--role", "administrator", "--password-stdin", stdin="0123456789")
-    with embedded.running(read_settings({"DEPLOYER_HOME": str(deployer.home)})):
+    settings = read_settings({"DEPLOYER_HOME": str(deployer.home)})
+    with embedded.running(settings):
+        with create_app(settings).app_context():
+            workers.beat("machine:1", 50)
         result = deployer("doctor")
 
-    assert result.stdout.splitlines() == ["Home: ok", "Database: ok", "Redis: ok", "People: ok"]
+    assert result.stdout.splitlines() == ["Home: ok", "Database: ok", "Redis: ok", "Workers: ok", "People: ok"]
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_doctor_says_when_no_worker_is_alive(deployer: Console) -> None:
+    result = deployer("doctor")
+
+    assert result.exit_code == 1
+    told = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    assert told["Workers"] == "None is alive, so nothing that is accepted begins. Run: deployer worker"
 
 
 @pytest.mark.parametrize("command", ["demo", "web", "worker", "db", "doctor", "user", "token", "service", "version"])

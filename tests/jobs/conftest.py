@@ -26,6 +26,7 @@ from deployer.domain.plan import StartRollout
 from deployer.domain.recipe import HealthCheck, ReleaseRecipe
 from deployer.domain.release import Task
 from deployer.domain.status import Action, BuildStatus
+from deployer.domain.strategy import AT_ONCE, Strategy
 from deployer.extensions import db
 from deployer.jobs.deploy import deploy
 from deployer.jobs.journal import StepJournal
@@ -72,9 +73,22 @@ class Fleet:
             self.hosts.append(host)
             fleet.record_instance(self.service, NewInstance(host, self.versions["1.1.0"], self.port), ADMIN)
 
-    def start(self, to: str, action: Action = Action.UPGRADE, hosts: HostChoice | None = None) -> int:
+    def start(
+        self,
+        to: str,
+        action: Action = Action.UPGRADE,
+        hosts: HostChoice | None = None,
+        *,
+        source: str = "1.1.0",
+        strategy: Strategy = AT_ONCE,
+    ) -> int:
         command = StartRollout(
-            self.service, self.versions["1.1.0"], action, self.versions[to], hosts or HostChoice(everyone=True)
+            self.service,
+            self.versions[source],
+            action,
+            self.versions[to],
+            hosts or HostChoice(everyone=True),
+            strategy=strategy,
         )
         return rollouts.start(command, ADMIN).rollout_id
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +16,15 @@ import pytest
 from flask import Flask
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from deployer import queue
-from deployer.domain.status import InstanceStatus, RolloutState, StepState
+from deployer import embedded, queue
+from deployer.config import read_settings
+from deployer.domain.status import Action, InstanceStatus, RolloutState, StepState
+from deployer.domain.strategy import Strategy, WaveSize
 from deployer.extensions import db
 from deployer.models import Step
-from deployer.models.columns import Now
-from deployer.operations.transaction import transaction
-from deployer.queries import rollouts
+from deployer.queries import rollouts, workers
 from tests.jobs.conftest import Fleet
 
 
@@ -33,8 +35,35 @@ def wait_for(condition: Callable[[], bool], seconds: float = 45) -> None:
         time.sleep(0.1)
 
 
+class OwnRedis:
+    """A Redis that a test may kill."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = read_settings({"DEPLOYER_HOME": str(home)})
+        self.url = self.settings.redis_url
+        self.start_empty()
+
+    def start_empty(self) -> None:
+        shutil.rmtree(self.settings.home, ignore_errors=True)
+        self.settings.home.mkdir(mode=0o700)
+        process = embedded.ensure(self.settings)
+        assert process is not None
+        self.process = process
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
 @pytest.fixture
-def worker(app: Flask, redis_url: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    found = OwnRedis(tmp_path / "own-redis")
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def worker(app: Flask, redis_url: str) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a worker process on the test's database and Redis."""
     app.config["REDIS_URL"] = redis_url
     with queue.connect(redis_url) as connection:
@@ -50,10 +79,13 @@ def worker(app: Flask, redis_url: str) -> Iterator[Callable[[], subprocess.Popen
     started: list[subprocess.Popen[bytes]] = []
     log = Path(settings.home, "worker.log")
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(url: str = redis_url) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deployer", "worker"], env=environment, stdout=output, stderr=output
+                [sys.executable, "-m", "deployer", "worker"],
+                env={**environment, "REDIS_URL": url},
+                stdout=output,
+                stderr=output,
             )
         started.append(process)
         return process
@@ -73,7 +105,7 @@ def ended(rollout_id: int) -> Callable[[], bool]:
 
 
 def test_a_worker_that_hears_the_doorbell_carries_the_rollout_out(
-    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     worker()
     rollout_id = real_fleet.start("1.4.0")
@@ -83,7 +115,7 @@ def test_a_worker_that_hears_the_doorbell_carries_the_rollout_out(
 
 
 def test_work_accepted_while_redis_was_away_is_found_by_the_next_worker(
-    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     reachable = app.config["REDIS_URL"]
     app.config["REDIS_URL"] = "unix:///nowhere/redis.sock"
@@ -96,7 +128,7 @@ def test_work_accepted_while_redis_was_away_is_found_by_the_next_worker(
 
 
 def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
-    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     worker()
     rollout_id = real_fleet.start("1.2.0")  # its health check fails for seconds: time to kill
@@ -110,10 +142,10 @@ def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
 
     wait_for(lambda: horse() != 0)
     os.kill(horse(), signal.SIGKILL)
-    # Nobody renews the leases any more; rather than wait for them we let them run out.
-    with transaction() as session:
-        session.execute(update(Step).where(Step.rollout_id == rollout_id).values(lease_until=Now(-1)))
+    killed = time.monotonic()
     wait_for(ended(rollout_id))
+    # Its worker saw it die and did not wait for the leases to run out. Three tries of some seconds each are left.
+    assert time.monotonic() - killed < 30
     answers = real_fleet.answers()
     labels = {number: label for label, number in real_fleet.versions.items()}
     for instance, answer in zip(real_fleet.instances(), answers, strict=True):
@@ -122,7 +154,7 @@ def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
 
 
 def test_a_forged_job_is_refused_and_the_worker_lives_on(
-    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet, tmp_path: Path
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet, tmp_path: Path
 ) -> None:
     victim = tmp_path / "forged"
     with queue.connect(app.config["REDIS_URL"]) as connection:
@@ -145,7 +177,7 @@ def test_ringing_without_redis_says_so_and_does_not_wait(app: Flask) -> None:
 
 
 def test_garbage_in_redis_does_not_end_the_worker(
-    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
 ) -> None:
     hashes: dict[str, dict[str, str | bytes]] = {
         "no-date": {"data": "garbage", "created_at": "x"},
@@ -162,3 +194,79 @@ def test_garbage_in_redis_does_not_end_the_worker(
     assert process.poll() is None
     process.terminate()
     assert process.wait(20) == 0
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_hosts_and_begins_no_other(
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    process = worker()
+    rollout_id = real_fleet.start("1.4.0", strategy=Strategy(WaveSize(hosts=1)))
+    wait_for(lambda: step_states(rollout_id)[0] is StepState.RUNNING)
+    process.terminate()
+    assert process.wait(30) == 0
+    assert step_states(rollout_id) == [StepState.SUCCEEDED, StepState.QUEUED]
+    assert living() == []
+    worker()
+    wait_for(ended(rollout_id))
+    assert real_fleet.answers() == ["1.4.0", "1.4.0"]
+
+
+def test_a_worker_says_that_it_lives_while_it_waits_and_while_it_works(
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    assert not living()
+    process = worker()
+    wait_for(lambda: bool(living()))
+    (known,) = workers.living()
+    assert known.name.endswith(f":{process.pid}")
+    real_fleet.start("1.2.0")  # takes some seconds
+
+    def seen_while_working() -> bool:
+        seen = living()[0].seen
+        running = db.session.execute(select(Step.id).where(Step.state == StepState.RUNNING)).first()
+        return running is not None and seen > known.seen
+
+    wait_for(seen_while_working)
+
+
+def test_a_redis_that_is_lost_while_a_worker_works_costs_neither_the_work_nor_the_worker(
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet, own_redis: OwnRedis
+) -> None:
+    app.config["REDIS_URL"] = own_redis.url
+    process = worker(own_redis.url)
+    rollout_id = real_fleet.start("1.4.0", strategy=Strategy(WaveSize(hosts=1)))
+    wait_for(lambda: step_states(rollout_id)[0] is StepState.RUNNING)
+    own_redis.kill()
+    wait_for(ended(rollout_id))
+    assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
+    waiting = real_fleet.start("1.0.0", Action.REVERT, source="1.4.0")  # nobody hears this bell
+    own_redis.start_empty()
+    wait_for(ended(waiting))
+    assert real_fleet.answers() == ["1.0.0", "1.0.0"]
+    assert process.poll() is None
+
+
+def test_nobody_commands_a_worker_over_redis(
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    process = worker()
+    rollout_id = real_fleet.start("1.4.0")
+    wait_for(lambda: StepState.RUNNING in step_states(rollout_id))
+    with queue.connect(app.config["REDIS_URL"]) as connection:
+        for found in connection.smembers("rq:workers"):
+            name = found.decode().removeprefix("rq:worker:")
+            for command in ("shutdown", "kill-horse"):
+                assert connection.publish(f"rq:pubsub:{name}", json.dumps({"command": command})) == 0
+    wait_for(ended(rollout_id))
+    assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
+    assert process.poll() is None
+
+
+def living() -> list[workers.LivingWorker]:
+    db.session.rollback()
+    return workers.living()
+
+
+def step_states(rollout_id: int) -> list[StepState]:
+    db.session.rollback()
+    return list(db.session.execute(select(Step.state).where(Step.rollout_id == rollout_id).order_by(Step.id)).scalars())
