@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
+import logging
 import os
 import platform
 import shutil
@@ -23,6 +24,7 @@ from deployer import lifetime
 from deployer.config import Settings
 from deployer.queue import connect
 
+log = logging.getLogger(__name__)
 PATIENCE = 15.0  # seconds until it must answer; a large append-only file takes a while to load
 STOP_SECONDS = 5.0
 LAST_LINES = 5
@@ -44,6 +46,41 @@ def running(settings: Settings) -> Iterator[subprocess.Popen[bytes] | None]:
     finally:
         if server is not None:
             lifetime.end(server, STOP_SECONDS)
+
+
+class Kept:
+    """A Redis that is looked after: one that has died is started again, whoever had started it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._server = ensure(settings)
+
+    def tend(self) -> None:
+        """To be called every few seconds. Says in the log what cannot be mended; the next call tries again."""
+        if not self._settings.own_redis or answers(self._settings.redis_url):
+            return
+        log.warning("The embedded Redis does not answer; starting it again.")
+        try:
+            self.end()
+            self._server = ensure(self._settings)
+        except NoRedis as problem:
+            log.error("%s", problem)
+
+    def end(self) -> None:
+        """End it, if it is ours."""
+        if self._server is not None:
+            lifetime.end(self._server, STOP_SECONDS)
+            self._server = None
+
+
+@contextlib.contextmanager
+def kept(settings: Settings) -> Iterator[Kept]:
+    """As :func:`running`, for a block that looks after it."""
+    keeper = Kept(settings)
+    try:
+        yield keeper
+    finally:
+        keeper.end()
 
 
 def ensure(settings: Settings) -> subprocess.Popen[bytes] | None:
@@ -113,16 +150,16 @@ def _start(settings: Settings, lock: int) -> subprocess.Popen[bytes]:
     socket.unlink(missing_ok=True)
     # Relative to its directory, as our home may have a path that is too long for a socket or has blanks in it.
     place = "../redis.sock" if socket.parent == settings.home else str(socket)
-    log = log_path(settings)
+    log_file = log_path(settings)
     argv = [binary, "--port", "0", "--unixsocket", place, "--unixsocketperm", "700"]
     argv += ["--appendonly", "yes", "--save", "", "--daemonize", "no", "--logfile", ""]
-    server = lifetime.spawn(argv, log, cwd=data, pass_fds=[lock])
+    server = lifetime.spawn(argv, log_file, cwd=data, pass_fds=[lock])
     try:
         until = time.monotonic() + PATIENCE
         while not answers(settings.redis_url):
             if server.poll() is not None or time.monotonic() > until:
                 raise NoRedis(
-                    f"{binary} does not serve ({lifetime.how_it_ended(server)}). Its log {log} ends with:\n{_tail(log)}"
+                    f"{binary} does not serve ({lifetime.how_it_ended(server)}). Its log {log_file} ends with:\n{_tail(log_file)}"
                 )
             time.sleep(0.02)
     except BaseException:
@@ -162,5 +199,5 @@ def _private(directory: Path) -> None:
         raise NoRedis(f"{directory} is not a directory of yours, so no socket is put there. Remove it, or set TMPDIR.")
 
 
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:])
+def _tail(file: Path) -> str:
+    return "\n".join(file.read_text("utf-8", "replace").splitlines()[-LAST_LINES:])

@@ -104,9 +104,9 @@ def worker(slots: int) -> None:
     with inside.application() as app:
         app.config["SETTINGS"] = replace(app.config["SETTINGS"], slots=slots)  # each job opens a context of its own
     try:
-        with _stoppable(), embedded.running(app.config["SETTINGS"]):
+        with _stoppable(), embedded.kept(app.config["SETTINGS"]) as redis:
             _wait_for_redis(app.config["REDIS_URL"])
-            orderly = jobs.run(app)
+            orderly = jobs.run(app, redis.tend)
     except embedded.NoRedis as problem:
         inside.stop(str(problem), inside.FAILED)
     if not orderly:

@@ -16,9 +16,9 @@ from deployer.operations import steps, workers
 log = logging.getLogger(__name__)
 
 
-def run(app: Flask) -> bool:
-    """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. False when it ended
-    by itself."""
+def run(app: Flask, tend: Callable[[], None]) -> bool:
+    """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. ``tend`` is called
+    every few seconds. False when it ended by itself."""
     name = drain.worker_name()
     slots = app.config["SETTINGS"].slots
 
@@ -32,8 +32,12 @@ def run(app: Flask) -> bool:
             # A work-horse is forked from here; a connection to the database must not be shared between two processes.
             db.engine.dispose()
 
+    def on_tick() -> None:
+        tend()
+        ask_database(sweeper.tick, name, slots)
+
     hooks = queue.Hooks(
-        on_tick=lambda: ask_database(sweeper.tick, name, slots),
+        on_tick=on_tick,
         on_fork=lifetime.die_with_parent,
         on_stop=drain.stop,
         # It is dead for certain, so nobody has to wait for its leases to run out.

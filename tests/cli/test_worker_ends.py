@@ -50,7 +50,7 @@ def test_only_an_orderly_end_is_a_success(
     deployer: Console, monkeypatch: pytest.MonkeyPatch, orderly: bool, status: int
 ) -> None:
     monkeypatch.setattr(embedded, "silence", lambda _url: "")
-    monkeypatch.setattr(jobs, "run", lambda _app: orderly)
+    monkeypatch.setattr(jobs, "run", lambda _app, _tend: orderly)
     result = deployer("worker", REDIS_URL="redis://127.0.0.1:1")
 
     assert result.exit_code == status

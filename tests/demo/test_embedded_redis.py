@@ -79,6 +79,19 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert not embedded.answers(settings.redis_url)
 
 
+def test_one_that_dies_is_started_again_by_whoever_looks_after_it(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "home")
+    with embedded.running(settings) as server, embedded.kept(settings) as keeper:
+        assert server is not None
+        keeper.tend()
+        assert server.poll() is None
+        server.kill()
+        server.wait()
+        keeper.tend()
+        assert embedded.answers(settings.redis_url)
+    assert not embedded.answers(settings.redis_url)
+
+
 def test_an_address_of_ones_own_starts_nothing(tmp_path: Path) -> None:
     settings = read_settings({"DEPLOYER_HOME": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0"})
     with embedded.running(settings) as server:
