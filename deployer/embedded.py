@@ -159,7 +159,8 @@ def _start(settings: Settings, lock: int) -> subprocess.Popen[bytes]:
         while not answers(settings.redis_url):
             if server.poll() is not None or time.monotonic() > until:
                 raise NoRedis(
-                    f"{binary} does not serve ({lifetime.how_it_ended(server)}). Its log {log_file} ends with:\n{_tail(log_file)}"
+                    f"{binary} does not serve ({lifetime.how_it_ended(server)}). "
+                    f"Its log {log_file} ends with:\n{_tail(log_file)}"
                 )
             time.sleep(0.02)
     except BaseException:
