@@ -190,12 +190,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run on a host. ``cwd`` None is the root directory; ``deadline`` is in seconds."""
+    """What to run on a host. ``cwd`` None is the root directory; ``deadline`` is in seconds.
+
+    A ``lifeline`` is an input that nothing is written to and that ends, at the latest, when whoever runs the command
+    does: the command can tell that nobody waits for it any more. Without one, the input is empty.
+    """
 
     argv: tuple[str, ...]
     deadline: float
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    lifeline: bool = False
 
 
 def prepare(task: Task) -> Command:
@@ -221,6 +226,11 @@ def switch(task: Task, target: str) -> Command:
 def prune(task: Task, keep: int) -> Command:
     """Remove all but the ``keep`` releases used last; never the one in use nor the one we came from."""
     return _program(PRUNE, 300, task.root, str(keep), task.from_version or "")
+
+
+def nothing() -> Command:
+    """Do nothing, but take the host: whatever an earlier command left at work there has ended."""
+    return Command(("true",), 60)
 
 
 def own_command(task: Task, argv: tuple[str, ...], action: str, deadline: float, cwd: str | None = None) -> Command:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from deployer import artifacts
+from deployer.domain.fence import Fence
 from deployer.domain.recipe import parse_recipe
 from deployer.domain.release import Task
 from deployer.domain.status import Reach
@@ -17,6 +18,7 @@ from deployer.jobs.recover import recover
 from deployer.operations.places import Place
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
+from deployer.remote.fenced import FencedRunner
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import Runner, RunnerError
 
@@ -35,13 +37,18 @@ def runner_for(place: Place) -> Runner:
     )
 
 
+def fenced_runner(step: TakenStep) -> Runner:
+    """The same, for commands that end those of every earlier step and attempt on the host, and yield to later ones."""
+    return FencedRunner(runner_for(step.place), task_of(step).root, Fence(step.step_id, step.attempt))
+
+
 async def execute(store: Path, step: TakenStep, say: Journal) -> Settlement:
     """Do the step. Ends with the truth about the host whatever happens, except when it is cancelled."""
     try:
         file = artifacts.path_of(store, step.artifact_sha256) if step.artifact_sha256 else None
         bring = functools.partial(fetch.artifact, store, step.artifact_sha256, step.artifact_url)
         recipe = parse_recipe(step.place.recipe)
-        outcome = await deploy(runner_for(step.place), recipe, task_of(step, file), say, bring)
+        outcome = await deploy(fenced_runner(step), recipe, task_of(step, file), say, bring)
     except Exception as problem:
         return await _crashed(step, say, problem)
     if outcome.ok:
@@ -53,7 +60,7 @@ async def execute(store: Path, step: TakenStep, say: Journal) -> Settlement:
 async def ask_what_is_left(step: TakenStep, say: Journal) -> Settlement:
     """The end of a step whose worker died in the middle: by what the host shows, not by guessing."""
     try:
-        recovered = await recover(runner_for(step.place), parse_recipe(step.place.recipe), task_of(step), say)
+        recovered = await recover(fenced_runner(step), parse_recipe(step.place.recipe), task_of(step), say)
     except Exception as problem:
         return await _crashed(step, say, problem)
     outcome = recovered.outcome
@@ -63,12 +70,12 @@ async def ask_what_is_left(step: TakenStep, say: Journal) -> Settlement:
 async def ask(probe_: TakenProbe) -> str | None:
     """Which version the host really runs now, or None."""
     task = _task(probe_.place, probe_.label, probe_.label)
-    return await _asked(probe_.place, task)
+    return await _asked(functools.partial(runner_for, probe_.place), probe_.place, task)
 
 
-async def _asked(place: Place, task: Task) -> str | None:
+async def _asked(reach: Callable[[], Runner], place: Place, task: Task) -> str | None:
     try:
-        return await probe(runner_for(place), parse_recipe(place.recipe), task, ASK_SECONDS)
+        return await probe(reach(), parse_recipe(place.recipe), task, ASK_SECONDS)
     except Exception:
         log.exception("%s could not be asked for the version of %s", place.hostname, place.service)
         return None
@@ -80,7 +87,7 @@ async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlem
         return Settlement(False, None, str(problem))
     log.error("step %s crashed", step.step_id, exc_info=problem)
     say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
-    running = await _asked(step.place, task_of(step))
+    running = await _asked(functools.partial(fenced_runner, step), step.place, task_of(step))
     return Settlement(False, running, "Deployer itself failed; the log of the worker has the details.")
 
 

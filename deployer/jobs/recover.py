@@ -28,7 +28,13 @@ async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> R
     """Keep a target that serves, take back one that does not, and let ``current`` name what runs."""
     work = Work(runner, recipe, task, say)
     lost = Failed(Phase.RECOVERING, "the worker that did it was lost in the middle")
-    say.phase(Phase.RECOVERING)
+    try:
+        # Before anything is looked at: what the lost worker had begun must not go on and make it untrue.
+        await work.run(Phase.RECOVERING, release.nothing(), quiet=True)
+    except Failed as failure:
+        reason = f"{lost} The host could not be asked what is left of it: {failure.cause.rstrip('.')}."
+        say.line(reason)
+        return Recovered(Outcome(False, None, reason, Phase.RECOVERING))
     found = (await wait_for_version(runner, recipe, task, None, seconds=PROBE_SECONDS, say=say.line)).running
     serves = False
     if found == task.to_version:

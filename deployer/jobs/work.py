@@ -82,6 +82,7 @@ class Failed(Exception):
     def __init__(self, phase: Phase, cause: str, certain: bool = True) -> None:
         super().__init__(f"{_NOUNS.get(phase, phase.value)} failed: {cause.rstrip('.')}.")
         self.phase = phase
+        self.cause = cause
         self.certain = certain  # we saw the end of what failed, so it does nothing any more
 
 

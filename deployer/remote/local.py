@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from deployer import lifetime
@@ -40,10 +41,11 @@ class LocalRunner:
         """Run ``command`` in a session of its own, so that all of it can be ended at once."""
         output = Output(say)
         async with _Pipe(output.out) as out, _Pipe(output.err) as err:
-            process = await self._start(command, out.write_end, err.write_end)
-            out.release()
-            err.release()
-            timed_out = await _ends_in_time(process, command.deadline)
+            with _input(command) as stdin:
+                process = await self._start(command, stdin, out.write_end, err.write_end)
+                out.release()
+                err.release()
+                timed_out = await _ends_in_time(process, command.deadline)
             # A daemon that was started without an output of its own holds ours open for as long as it lives.
             _, held = await asyncio.wait([out.ended, err.ended], timeout=LINGER)
         output.finish()
@@ -77,14 +79,14 @@ class LocalRunner:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the address cannot be resolved"
             raise Unreachable(f"Port {port} does not take connections: {why}.") from error
 
-    async def _start(self, command: Command, stdout: int, stderr: int) -> Process:
+    async def _start(self, command: Command, stdin: int, stdout: int, stderr: int) -> Process:
         # Nothing of our own environment goes along but the search path: it holds the worker's secrets.
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": self._directory, "LANG": "C.UTF-8", **command.env}
         cwd = command.cwd or "/"
         try:
             return await asyncio.create_subprocess_exec(
                 *command.argv,
-                stdin=DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=cwd,
@@ -98,10 +100,7 @@ class LocalRunner:
                     f"The directory {cwd} cannot be used: {error.strerror}.", "The release has to be unpacked first."
                 ) from error
             if isinstance(error, FileNotFoundError):
-                raise ProgramMissing(
-                    f"The program {command.argv[0]} is not on the host.",
-                    "Install it there, or write its absolute path in the recipe.",
-                ) from error
+                raise ProgramMissing(command.argv[0]) from error
             raise RunnerError(f"The program {command.argv[0]} cannot be started: {error.strerror}.") from error
 
 
@@ -139,6 +138,20 @@ class _Pipe(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+@contextlib.contextmanager
+def _input(command: Command) -> Iterator[int]:
+    """What ``command`` gets for its input. Nothing but this process, however it ends, holds a lifeline's other end."""
+    if not command.lifeline:
+        yield DEVNULL
+        return
+    read_end, write_end = os.pipe()
+    try:
+        yield read_end
+    finally:
+        os.close(write_end)
+        os.close(read_end)
 
 
 async def _ends_in_time(process: Process, deadline: float) -> bool:

@@ -72,6 +72,18 @@ class ProgramMissing(RunnerError):
 
     kind = N_("program not found")
 
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            f"The program {program} is not on the host.",
+            "Install it there, or write its absolute path in the recipe.",
+        )
+
+
+class FencedOff(RunnerError):
+    """A later command was on the host; nothing was run."""
+
+    kind = N_("fenced off")
+
 
 class DirectoryMissing(RunnerError):
     """The directory a command should run in is not on the host."""
