@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import cast
 
@@ -11,22 +12,23 @@ import pytest
 from deployer.domain.recipe import dump_recipe
 from deployer.domain.status import Action, Reach
 from deployer.jobs.execute import Errand, ask_what_is_left, execute
+from deployer.operations.places import Place
 from deployer.operations.steps import Settlement, TakenStep
 from tests.remote.conftest import RECIPE, Notes
 
 
 def taken(tmp_path: Path, reach: Reach, recipe: dict[str, object]) -> TakenStep:
-    return TakenStep(
-        1, 1, 1, 1, 1, Action.UPGRADE, "ann", "orders", recipe, "host-1", "127.0.0.9", reach,
-        str(tmp_path), 1, "1.0.0", "1.1.0", None, "",
-    )  # fmt: skip
+    place = Place(1, 1, "orders", recipe, "host-1", "127.0.0.9", reach, str(tmp_path), 1)
+    return TakenStep(1, 1, 1, Action.UPGRADE, "ann", place, "1.0.0", "1.1.0", None, "")
 
 
-@pytest.mark.parametrize("work", [execute, ask_what_is_left])
+@pytest.mark.parametrize(
+    "work", [functools.partial(execute, Path("/nowhere")), ask_what_is_left], ids=["execute", "ask"]
+)
 def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do(
     work: Errand, tmp_path: Path, notes: Notes
 ) -> None:
-    end = asyncio.run(work(taken(tmp_path, cast(Reach, "carrier pigeon"), dump_recipe(RECIPE)), tmp_path, notes))
+    end = asyncio.run(work(taken(tmp_path, cast(Reach, "carrier pigeon"), dump_recipe(RECIPE)), notes))
     reason = (
         "This worker knows no way to reach host-1 (carrier pigeon)."
         " Start workers of the same Deployer release as the web process, then try again."
@@ -35,8 +37,10 @@ def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do
     assert notes.lines == [reason]
 
 
-@pytest.mark.parametrize("work", [execute, ask_what_is_left])
+@pytest.mark.parametrize(
+    "work", [functools.partial(execute, Path("/nowhere")), ask_what_is_left], ids=["execute", "ask"]
+)
 def test_a_recipe_that_cannot_be_read_fails_its_step(work: Errand, tmp_path: Path, notes: Notes) -> None:
-    end = asyncio.run(work(taken(tmp_path, Reach.LOCAL, {"kind": "unheard of"}), tmp_path, notes))
+    end = asyncio.run(work(taken(tmp_path, Reach.LOCAL, {"kind": "unheard of"}), notes))
     assert (end.ok, end.running) == (False, None)
     assert "Deployer itself failed" in end.error

@@ -27,7 +27,7 @@ def installed(host: Host) -> Host:
 
 def recovered(host: Host, task: Task) -> Outcome:
     host.notes = Notes()
-    return asyncio.run(recover(host.runner, host.recipe, task, host.notes))
+    return asyncio.run(recover(host.runner, host.recipe, task, host.notes)).outcome
 
 
 def point_at(host: Host, target: str) -> None:
