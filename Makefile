@@ -51,6 +51,10 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare UPDATE
 	@$(BIN)/python -m bench.claim $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev machine ## Kill, stop and cut off what a console consists of while it works; takes a good half hour
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## Build dist/deployer-….whl, which carries templates, static files and migrations
 	@$(BIN)/python -m build --wheel --no-isolation

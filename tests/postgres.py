@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psycopg
+
+from deployer import lifetime
 
 _names = itertools.count(1)
 
@@ -49,25 +55,50 @@ class Cluster:
         if os.geteuid() == 0:
             shutil.chown(self.directory, self.user)
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "
-            "-c fsync=off -c full_page_writes=off -c max_connections=200"
-        )
-        self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self.directory / "log"), "-o", options, "start")
+        self.start()
         return self
+
+    def start(self) -> None:
+        """Start the server, again after :meth:`stop`, and wait until it takes connections. It ends when we do."""
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
+        options += ["full_page_writes=off", "max_connections=200"]
+        settings = [word for option in options for word in ("-c", option)]
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.bin / "postgres"), "-D", str(self.directory / "data"), *settings],
+                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=lifetime.bond(),  # noqa: PLW1509 (it only calls the kernel)
+                **self._identity(),
+            )  # fmt: skip
+        until = time.monotonic() + 30
+        while not self._answers():
+            assert self.process.poll() is None and time.monotonic() < until, (self.directory / "log").read_text()
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres")):
+            return True
+        return False
+
+    def stop(self) -> None:
+        """End the server as a crash would, without a word to its clients; what was committed is kept."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(30)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
+        self.stop()
         shutil.rmtree(self.directory)
+
+    def _identity(self) -> dict[str, Any]:
+        return {"user": self.user, "group": self.user} if os.geteuid() == 0 else {}
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.bin / program), *arguments]
-        kwargs = {"user": self.user, "group": self.user} if os.geteuid() == 0 else {}
         done = subprocess.run(
-            command, cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=program == "initdb", text=True,
-            stdout=None if program == "initdb" else subprocess.DEVNULL, check=False, **kwargs,
+            command, cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            **self._identity(),
         )  # fmt: skip
         assert done.returncode == 0, f"{program}: {done.stderr}"
 
