@@ -21,7 +21,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Make the virtual environment .venv from the lock file
@@ -50,6 +50,10 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare UPDATE
 	@$(BIN)/python -m bench.claim $(ARGS)
+
+.PHONY: bench-engine
+bench-engine: $(VENV)/.installed-dev ## Measure 1,000 hosts through one worker, two, and a job per host (ARGS=--quick for less)
+	@$(BIN)/python -m bench.engine $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev machine ## Kill, stop and cut off what a console consists of while it works; takes a good half hour
