@@ -77,24 +77,22 @@ def claim(session: Session, rollout: Rollout, instance_ids: Sequence[int], at: d
 
 def release(
     session: Session,
-    instance_id: int,
+    instance_ids: Sequence[int],
     rollout_id: int,
     rev: int,
     *,
     status: InstanceStatus,
+    evidence: Evidence,
     version_id: int | None = None,
-    evidence: Evidence | None = None,
 ) -> int:
-    """Free an instance, only if ``rollout_id`` holds it. ``version_id`` and ``evidence`` stay as they are when None."""
-    values: dict[str, Any] = {"rollout_id": None, "status": status, "rev": rev, "updated": Now()}
+    """Free those of the instances that ``rollout_id`` holds. ``version_id`` stays as it is when None."""
+    values: dict[str, Any] = {"rollout_id": None, "status": status, "evidence": evidence, "rev": rev, "updated": Now()}
     if version_id is not None:
         values["version_id"] = version_id
-    if evidence is not None:
-        values["evidence"] = evidence
     return changed(
         session,
         update(Instance)
-        .where(Instance.id == instance_id, Instance.rollout_id == rollout_id)
+        .where(among(session, Instance.id, instance_ids), Instance.rollout_id == rollout_id)
         .values(values)
         .execution_options(synchronize_session=False),
     )

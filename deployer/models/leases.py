@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, select, tuple_, update
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from deployer.domain.status import StepState
@@ -43,14 +45,22 @@ def take(
     return dict(session.execute(statement).all())
 
 
-def renew(session: Session, held: dict[int, int], lease_seconds: float) -> set[int]:
-    """Renew the leases of ``held`` (step id → attempt) in one UPDATE. Returns the ids that are still ours."""
-    if not held:
-        return set()
+def renew(session: Session, held: Mapping[int, int], lease_seconds: float) -> set[int]:
+    """Renew the leases of ``held`` (step id → attempt). Returns the ids that are still ours."""
+    ours: set[int] = set()
+    for attempt in sorted(set(held.values())):
+        ids = [step_id for step_id, its in held.items() if its == attempt]
+        ours |= write(session, ids, attempt, lease_until=Now(lease_seconds))
+    return ours
+
+
+def write(session: Session, step_ids: Iterable[int], attempt: int, **values: object) -> set[int]:
+    """Write the same on running steps in one UPDATE, each fenced by its attempt. Returns the ids that were ours; on the
+    others nothing has changed."""
     statement = (
         update(Step)
-        .where(Step.state == StepState.RUNNING, tuple_(Step.id, Step.attempt).in_(held.items()))
-        .values(lease_until=Now(lease_seconds))
+        .where(among(session, Step.id, step_ids), Step.state == StepState.RUNNING, Step.attempt == attempt)
+        .values(values)
         .returning(Step.id)
         .execution_options(synchronize_session=False)
     )
@@ -92,21 +102,12 @@ def take_over(session: Session, service_id: int, worker: str, lease_seconds: flo
     return dict(session.execute(statement).all())
 
 
-def settle(session: Session, step_id: int, attempt: int, rev: int, **values: object) -> int:
-    """Write the end of a running step, fenced by its attempt. Returns 1, or 0: this attempt is no longer the step's."""
-    return _leave(session, step_id, attempt, finished=Now(), rev=rev, **values)
+def settle(session: Session, step_ids: Iterable[int], attempt: int, rev: int, **values: object) -> set[int]:
+    """Write the end of running steps, fenced likewise."""
+    return write(session, step_ids, attempt, lease_until=None, finished=Now(), rev=rev, **values)
 
 
-def requeue(session: Session, step_id: int, attempt: int, rev: int) -> int:
-    """Give a running step back to the queue, fenced likewise. Its attempt stays: the next one will be higher."""
-    return _leave(session, step_id, attempt, state=StepState.QUEUED, worker="", phase="", started=None, rev=rev)
-
-
-def _leave(session: Session, step_id: int, attempt: int, **values: object) -> int:
-    return changed(
-        session,
-        update(Step)
-        .where(Step.id == step_id, Step.state == StepState.RUNNING, Step.attempt == attempt)
-        .values(lease_until=None, **values)
-        .execution_options(synchronize_session=False),
-    )
+def requeue(session: Session, step_ids: Iterable[int], attempt: int, rev: int) -> set[int]:
+    """Give running steps back to the queue, fenced likewise. The attempt stays: the next one will be higher."""
+    values = {"state": StepState.QUEUED, "lease_until": None, "worker": "", "phase": "", "started": None}
+    return write(session, step_ids, attempt, rev=rev, **values)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, insert, or_, select
 
@@ -16,7 +18,7 @@ from deployer.models import Rollout, Step, StepLog, claims, leases
 from deployer.models.columns import among
 from deployer.operations.places import Place, places, version_id, versions
 from deployer.operations.progress import go_on, meet
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import audit_each, transaction
 
 LEASE_SECONDS = 30.0
 
@@ -94,22 +96,21 @@ def expire_leases(worker: str) -> int:
 
 def say(said: Iterable[Said]) -> None:
     """Write down what steps said, in one transaction; what comes from a step that is no longer ours is dropped."""
-    batch = {one.step.step_id: one for one in said}
+    alike: defaultdict[tuple[int, int, str | None], list[Said]] = defaultdict(list)
+    for one in said:
+        alike[one.step.place.service_id, one.step.attempt, one.phase].append(one)
     with transaction() as session:
-        revs = _bumped(one.step for one in batch.values())
-        rows = session.execute(
-            select(Step).where(among(session(), Step.id, batch), Step.state == StepState.RUNNING)
-        ).scalars()
+        revs = _bumped(one.step for group in alike.values() for one in group)
         logs = []
-        for row in rows:
-            one = batch[row.id]
-            if row.attempt != one.step.attempt:
-                continue
-            row.rev = revs[one.step.place.service_id]
-            if one.phase is not None:
-                row.phase = one.phase
-            if one.lines:
-                logs.append({"step_id": row.id, "attempt": row.attempt, "lines": "\n".join(one.lines)})
+        for (service_id, attempt, phase), group in alike.items():
+            values = {} if phase is None else {"phase": phase}
+            ids = [one.step.step_id for one in group]
+            ours = leases.write(session(), ids, attempt, rev=revs[service_id], **values)
+            logs += [
+                {"step_id": one.step.step_id, "attempt": attempt, "lines": "\n".join(one.lines)}
+                for one in group
+                if one.lines and one.step.step_id in ours
+            ]
         if logs:
             session.execute(insert(StepLog), logs)
 
@@ -120,15 +121,17 @@ def settle_steps(ends: Iterable[tuple[TakenStep, Settlement]]) -> set[int]:
 
     Returns the ids of the steps that were written; the others are no longer the attempt's, and nothing of them changed.
     """
+    alike: defaultdict[tuple[int, int, Settlement], list[TakenStep]] = defaultdict(list)
+    for step, end in ends:
+        alike[step.rollout_id, step.attempt, end].append(step)
     written: dict[int, TakenStep] = {}
-    ends = list(ends)
     with transaction() as session:
-        revs = _bumped(step for step, _ in ends)
-        for step, end in ends:
-            rev = revs[step.place.service_id]
-            settled = _requeue(step, rev) if end.untouched and _is_tried_again(step) else _settle(step, end, rev)
-            if settled:
-                written[step.step_id] = step
+        revs = _bumped(step for group in alike.values() for step in group)
+        for (rollout_id, attempt, end), group in alike.items():
+            rev = revs[group[0].place.service_id]
+            again = end.untouched and may_requeue(session.get_one(Rollout, rollout_id).state, attempt)
+            ours = _requeue(group, rev) if again else _settle(group, end, rev)
+            written |= {step.step_id: step for step in group if step.step_id in ours}
         for rollout_id in {step.rollout_id for step in written.values()}:
             rollout = session.get_one(Rollout, rollout_id)
             go_on(rollout, revs[rollout.service_id])
@@ -140,43 +143,48 @@ def settle_step(step: TakenStep, end: Settlement) -> bool:
     return bool(settle_steps([(step, end)]))
 
 
-def _settle(step: TakenStep, end: Settlement, rev: int) -> bool:
-    found = version_id(step.place.service_id, end.running)
+def _settle(alike: list[TakenStep], end: Settlement, rev: int) -> set[int]:
+    """One end for steps of one rollout and attempt: most end alike, and then a few statements do for all of them."""
+    one = alike[0]
+    found = version_id(one.place.service_id, end.running)
     error = end.error
     if end.running is not None and found is None:
         error = f"{error} " + N_("The host runs a version that is not recorded here: ") + end.running
     state = advance_step(StepState.RUNNING, StepEvent.SUCCEED if end.ok else StepEvent.FAIL)
     session = db.session()
-    if not leases.settle(
-        session, step.step_id, step.attempt, rev, state=state, error=error.strip(), running_version_id=found
-    ):
-        return False
+    ours = leases.settle(
+        session, _ids(alike), one.attempt, rev, state=state, error=error.strip(), running_version_id=found
+    )
+    freed = [step for step in alike if step.step_id in ours]
     claims.release(
         session,
-        step.place.instance_id,
-        step.rollout_id,
+        [step.place.instance_id for step in freed],
+        one.rollout_id,
         rev,
-        status=InstanceStatus.RUNNING if end.ok else InstanceStatus.after_failed(step.action),
-        version_id=found,
+        status=InstanceStatus.RUNNING if end.ok else InstanceStatus.after_failed(one.action),
         evidence=Evidence.CONFIRMED if found is not None else Evidence.UNVERIFIED,
+        version_id=found,
     )
-    _record(step, "settle", state=state.value, source=step.from_label, running=end.running)
-    return True
+    _record("settle", one.by, freed, state=state.value, running=end.running)
+    return ours
 
 
-def _is_tried_again(step: TakenStep) -> bool:
-    return may_requeue(db.session.get_one(Rollout, step.rollout_id).state, step.attempt)
+def _requeue(alike: list[TakenStep], rev: int) -> set[int]:
+    ours = leases.requeue(db.session(), _ids(alike), alike[0].attempt, rev)
+    _record("requeue", alike[0].by, [step for step in alike if step.step_id in ours], attempt=alike[0].attempt)
+    return ours
 
 
-def _requeue(step: TakenStep, rev: int) -> bool:
-    if not leases.requeue(db.session(), step.step_id, step.attempt, rev):
-        return False
-    _record(step, "requeue", attempt=step.attempt)
-    return True
+def _ids(taken: Iterable[TakenStep]) -> list[int]:
+    return [step.step_id for step in taken]
 
 
-def _record(step: TakenStep, verb: str, **facts: object) -> None:
-    audit(step.by, verb, "step", step.step_id, rollout=step.rollout_id, host=step.place.hostname, **facts)
+def _record(verb: str, by: str, done: Iterable[TakenStep], **facts: object) -> None:
+    each = {
+        step.step_id: {"rollout": step.rollout_id, "host": step.place.hostname, "source": step.from_label, **facts}
+        for step in done
+    }
+    audit_each(by, verb, "step", each)
 
 
 def waiting_rollouts() -> list[int]:
@@ -219,28 +227,29 @@ def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenSt
 
 
 def _described(taken: dict[int, int]) -> list[TakenStep]:
+    columns: tuple[Any, ...] = (Step.id, Step.instance_id, Step.from_version_id, Step.to_version_id)
     rows = db.session.execute(
-        select(Step, Rollout)
+        select(*columns, Rollout.id.label("rollout_id"), Rollout.action, Rollout.created_by)
         .join(Rollout, Rollout.id == Step.rollout_id)
         .where(among(db.session(), Step.id, taken))
         .order_by(Step.id)
     ).all()
-    at = places(step.instance_id for step, _ in rows)
-    known = versions({id_ for step, _ in rows for id_ in (step.from_version_id, step.to_version_id)})
+    at = places(row.instance_id for row in rows)
+    known = versions({id_ for row in rows for id_ in (row.from_version_id, row.to_version_id)})
     return [
         TakenStep(
-            step.id,
-            taken[step.id],
-            rollout.id,
-            rollout.action,
-            rollout.created_by,
-            at[step.instance_id],
-            known[step.from_version_id].label,
-            known[step.to_version_id].label,
-            known[step.to_version_id].artifact_sha256,
-            known[step.to_version_id].artifact_url,
+            row.id,
+            taken[row.id],
+            row.rollout_id,
+            row.action,
+            row.created_by,
+            at[row.instance_id],
+            known[row.from_version_id].label,
+            known[row.to_version_id].label,
+            known[row.to_version_id].artifact_sha256,
+            known[row.to_version_id].artifact_url,
         )
-        for step, rollout in rows
+        for row in rows
     ]
 
 
