@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how often a busy job looks for work that was accepted meanwhile
-GATHER_SECONDS = 0.02  # what ends within this time is settled together
+GATHER_SECONDS = 0.05  # what ends within this time is settled together
 PATIENCE_SECONDS = 15.0  # that a database may be away; less than what is left of a lease after a heartbeat
 RETRY_SECONDS = 0.5
 SAY_SECONDS = 0.4  # how often new log lines are written
@@ -123,6 +123,7 @@ class Drain:
     running: dict[asyncio.Task[Settlement], Held] = field(default_factory=dict)
     asking: dict[asyncio.Task[None], int] = field(default_factory=dict)  # → instance id
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    look_at: float = 0.0  # when to look for other things than room for the next step
 
     async def run(self) -> None:
         """Until nothing is queued and nothing runs."""
@@ -139,8 +140,9 @@ class Drain:
                 if not busy:
                     break
                 # A rollout that is accepted meanwhile must not wait for the slowest host of this one.
-                await asyncio.wait(busy, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(GATHER_SECONDS)
+                done, others = await asyncio.wait(busy, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if done and others:
+                    await asyncio.sleep(GATHER_SECONDS)
                 await self._settle([task for task in self.running if task.done()])
                 for question in [task for task in self.asking if task.done()]:
                     del self.asking[question]
@@ -158,18 +160,26 @@ class Drain:
         want to know."""
         if _told_to_stop:
             return
+        now = asyncio.get_running_loop().time()
+        looking = now >= self.look_at or not self.running
+        if looking:
+            self.look_at = now + LOOK_SECONDS
+            await self._look_around()
+        waiting = await self.database(steps.waiting_rollouts)
+        for rollout_id in waiting:
+            free = self.slots - len(self.running)
+            if free > 0:
+                for step in await self.database(steps.take_steps, rollout_id, self.name, free):
+                    self._begin(step, self.errands.carry_out)
+        if looking and waiting and len(self.running) >= self.slots:
+            await self.database(self.errands.ring)  # it may be more than we can do: another worker may have free hands
+
+    async def _look_around(self) -> None:
         for step in await self.database(steps.take_over, self.name):
             self._begin(step, self.errands.look_after)
         for probe in await self.database(probes.waiting_probes):
             if probe.place.instance_id not in self.asking.values():
                 self.asking[asyncio.create_task(self._ask(probe))] = probe.place.instance_id
-        for rollout_id in await self.database(steps.waiting_rollouts):
-            free = self.slots - len(self.running)
-            if free <= 0:
-                await self.database(self.errands.ring)  # more than we can do: another worker may have free hands
-                return
-            for step in await self.database(steps.take_steps, rollout_id, self.name, free):
-                self._begin(step, self.errands.carry_out)
 
     def _begin(self, step: TakenStep, errand: Errand) -> None:
         held = Held(step)
