@@ -20,7 +20,7 @@ from flask import Flask, current_app
 from sqlalchemy import Engine, event
 
 from deployer.commands import running
-from deployer.jobs import drain, worker
+from deployer.jobs import drain, identity, worker
 from deployer.jobs.deploy import Journal, Phase
 from deployer.jobs.journal import StepJournal
 from deployer.operations import steps
@@ -56,7 +56,7 @@ def one_step(rollout_id: int, seconds: float) -> None:
     """The peer: an RQ job is one instance, as in most consoles of this kind."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with app.app_context():
-        for step in steps.take_steps(rollout_id, drain.worker_name(), 1):
+        for step in steps.take_steps(rollout_id, identity.of_process(), 1):
             journal = StepJournal()
             end = asyncio.run(pretend(step, journal, seconds, 0))
             steps.say([Said(step, *journal.drain())])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from deployer import queue
+from deployer.jobs import identity
 from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
 from deployer.operations import probes, steps
@@ -48,7 +48,7 @@ async def work(app: Flask) -> None:
     errands = Errands(functools.partial(execute, settings.artifacts), ask_what_is_left, ask, queue.ring_if_silent)
     database = Threads(app)
     try:
-        await Drain(database, errands, worker_name(), settings.slots).run()
+        await Drain(database, errands, identity.of_process(), settings.slots).run()
     finally:
         database.shutdown()
 
@@ -57,11 +57,6 @@ def stop() -> None:
     """Take no further step in this process; what runs comes to its end. Safe to call from a signal handler."""
     global _told_to_stop  # noqa: PLW0603 (one process runs one job)
     _told_to_stop = True
-
-
-def worker_name(pid: int | None = None) -> str:
-    """Which process of which machine this is."""
-    return f"{os.uname().nodename}:{pid or os.getpid()}"
 
 
 class Database(Protocol):
@@ -176,10 +171,20 @@ class Drain:
 
     async def _look_around(self) -> None:
         for step in await self.database(steps.take_over, self.name):
+            await self._let_go(step)
             self._begin(step, self.errands.look_after)
         for probe in await self.database(probes.waiting_probes):
             if probe.place.instance_id not in self.asking.values():
                 self.asking[asyncio.create_task(self._ask(probe))] = probe.place.instance_id
+
+    async def _let_go(self, step: TakenStep) -> None:
+        """End an earlier attempt of ``step`` that still runs here: we slept past our own lease."""
+        earlier = [task for task, one in self.running.items() if one.step.step_id == step.step_id]
+        for task in earlier:
+            task.cancel()
+        await asyncio.gather(*earlier, return_exceptions=True)
+        for task in earlier:
+            self.running.pop(task, None)
 
     def _begin(self, step: TakenStep, errand: Errand) -> None:
         held = Held(step)
@@ -251,6 +256,7 @@ class Drain:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             held = {one.step.step_id: one.step.attempt for one in self.running.values()}
+            keepers = list(self.running)  # what is begun meanwhile has a lease of its own
             try:
                 ours = await asyncio.wait_for(
                     self._insist(steps.keep_leases, held), steps.LEASE_SECONDS - 2 * HEARTBEAT_SECONDS
@@ -258,8 +264,8 @@ class Drain:
             except (TimeoutError, DBAPIError):
                 log.exception("the leases could not be renewed; stopping the steps before they end")
                 ours = set()
-            for task, one in self.running.items():
-                if one.step.step_id in held and one.step.step_id not in ours:
+            for task in keepers:
+                if task in self.running and self.running[task].step.step_id not in ours:
                     task.cancel()
 
     async def _insist(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer import queue
+from deployer.jobs import identity
 from deployer.operations import probes, steps, workers
 
 
@@ -10,6 +11,9 @@ def tick(name: str, slots: int) -> None:
     """Say that the worker ``name`` lives; ring if a step waits, a worker died in the middle of one, or somebody wants a
     host asked. Called in the worker's parent; must stay small."""
     workers.beat(name, slots)
+    for holder in steps.holders():
+        if identity.is_dead(holder):  # nobody has to wait for its leases to run out
+            steps.expire_leases(holder)
     # One bell is enough: who answers it looks at everything.
     if steps.waiting_rollouts() or probes.waiting_probes():
         queue.ring_if_silent()

@@ -10,7 +10,11 @@ from sqlalchemy.exc import DBAPIError
 
 from deployer import lifetime, queue
 from deployer.extensions import db
-from deployer.jobs import drain, sweeper  # (drain is loaded once here, so that no forked work-horse pays for it)
+from deployer.jobs import (
+    drain,
+    identity,
+    sweeper,
+)  # (drain is loaded once here, so that no forked work-horse pays for it)
 from deployer.operations import steps, workers
 
 log = logging.getLogger(__name__)
@@ -19,7 +23,7 @@ log = logging.getLogger(__name__)
 def run(app: Flask, tend: Callable[[], None]) -> bool:
     """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. ``tend`` is called
     every few seconds. False when it ended by itself."""
-    name = drain.worker_name()
+    name = identity.of_process()
     slots = app.config["SETTINGS"].slots
 
     def ask_database(operation: Callable[..., object], *args: object) -> None:
@@ -41,7 +45,7 @@ def run(app: Flask, tend: Callable[[], None]) -> bool:
         on_fork=lifetime.die_with_parent,
         on_stop=drain.stop,
         # It is dead for certain, so nobody has to wait for its leases to run out.
-        on_lost=lambda pid: ask_database(steps.expire_leases, drain.worker_name(pid)),
+        on_lost=lambda pid: ask_database(steps.expire_leases, identity.of_process(pid)),
     )
     connection = queue.connect(app.config["REDIS_URL"], patient=True)
     with app.app_context():

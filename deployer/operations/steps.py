@@ -15,7 +15,7 @@ from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutStat
 from deployer.domain.transitions import RolloutEvent, StepEvent, advance_step
 from deployer.extensions import db
 from deployer.models import Rollout, Step, StepLog, claims, leases
-from deployer.models.columns import among
+from deployer.models.columns import Now, among
 from deployer.operations.places import Place, places, version_id, versions
 from deployer.operations.progress import go_on, meet
 from deployer.operations.transaction import audit_each, transaction
@@ -86,6 +86,12 @@ def keep_leases(held: dict[int, int], lease_seconds: float = LEASE_SECONDS) -> s
     """Renew the leases of ``held`` (step id → attempt). Returns those that are still ours."""
     with transaction() as session:
         return leases.renew(session(), held, lease_seconds)
+
+
+def holders() -> list[str]:
+    """The workers that hold steps, by the books."""
+    rows = select(Step.worker).where(Step.state == StepState.RUNNING, Step.lease_until > Now()).distinct()
+    return list(db.session.execute(rows).scalars())
 
 
 def expire_leases(worker: str) -> int:
