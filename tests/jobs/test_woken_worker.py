@@ -1,4 +1,4 @@
-"""A worker that slept past its own leases: what it did before is over, and whoever has the steps now goes by the host."""
+"""A worker that slept past its own leases: what it did before is over; who has the steps now goes by the host."""
 
 from __future__ import annotations
 
