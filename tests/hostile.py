@@ -59,4 +59,65 @@ MALFORMED_HOSTS = {
     **_FORMS,
 }
 
+_COUNTS = {
+    **_FORMS,
+    "10,001": "10001",
+    "text": "five",
+    "two": "1,2",
+    "one less than nothing": "-0",
+}
+
+_DIGEST = "0123456789abcdef" * 4
+MALFORMED_HOW = {
+    "wave_size": {
+        **_COUNTS,
+        "0%": "0%",
+        "101%": "101%",
+        "05%": "05%",
+        "half a percent": "0.5%",
+        "percent alone": "%",
+        "percent before": "%5",
+        "space before percent": "5 %",
+        "two percents": "5%%",
+        "full-width percent": "5％",
+        "all": "all",
+    },
+    "stop_after": {**_COUNTS, "empty": "", "percent": "25%"},
+    "pause_after_first": {
+        "empty": "",
+        "yes": "yes",
+        "2": "2",
+        "TRUE": "TRUE",
+        "null": "null",
+        "space": " true",
+        "NUL": "true\x00",
+    },
+    "on_failure": {
+        "empty": "",
+        "UNDO": "UNDO",
+        "retry": "retry",
+        "space": "undo ",
+        "both": "stop,undo",
+        "NUL": "undo\x00",
+    },
+    "plan": {
+        "garbage": "garbage",
+        "no revision": _DIGEST,
+        "no digest": "12-",
+        "other case": f"12-{_DIGEST.upper()}",
+        "short digest": f"12-{_DIGEST[:-1]}",
+        "long digest": f"12-{_DIGEST}0",
+        "leading zero": f"012-{_DIGEST}",
+        "minus sign": f"-12-{_DIGEST}",
+        "full-width digit": f"１-{_DIGEST}",
+        "huge revision": f"{'9' * 19}-{_DIGEST}",
+        "5,000 digits": f"{'9' * 5000}-{_DIGEST}",
+        "trailing newline": f"12-{_DIGEST}\n",
+        "trailing NUL": f"12-{_DIGEST}\x00",
+        "markup": "<script>alert(1)</script>",
+        "lone surrogate": "\ud800",
+    },
+}
+HOW = [(field, what, text) for field, texts in MALFORMED_HOW.items() for what, text in texts.items()]
+
 MALFORMED_VERSIONS = {"empty": "", "list": "1,2", "all": "all", "letters": "newest", **_FORMS}

@@ -47,7 +47,7 @@ def status_of(refused: Refused) -> int:
 
 def init_app(app: Flask) -> None:
     """Register the handlers."""
-    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(Refused, refusal)
     app.register_error_handler(RefusedInput, _refused_input)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
@@ -58,13 +58,17 @@ def _is_api() -> bool:
     return request.path.startswith(API)
 
 
-def _answer(status: int, what: str, todo: str, errors: Mapping[str, list[str]] | None = None) -> Response:
+def _answer(
+    status: int, what: str, todo: str, errors: Mapping[str, list[str]] | None = None, data: object = None
+) -> Response:
     if _is_api():
         body: dict[str, object] = {"msg": what, "code": -1}
         if errors:
             body["errors"] = errors
         elif todo:
             body["hint"] = todo
+        if data is not None:
+            body["data"] = data
         response = jsonify(body)
     else:
         response = Response(
@@ -74,10 +78,11 @@ def _answer(status: int, what: str, todo: str, errors: Mapping[str, list[str]] |
     return response
 
 
-def _refused(refused: Refused) -> Response:
+def refusal(refused: Refused, data: object = None) -> Response:
+    """The answer to a refused request; in the API's envelope with ``data``, what to go on from."""
     if isinstance(refused, Forbidden) or not refused.field:
         return _answer(status_of(refused), summary(refused), hint(refused))
-    return _answer(status_of(refused), summary(refused), hint(refused), {refused.field: [whole(refused)]})
+    return _answer(status_of(refused), summary(refused), hint(refused), {refused.field: [whole(refused)]}, data)
 
 
 def _refused_input(problem: RefusedInput) -> Response:

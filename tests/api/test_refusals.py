@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from deployer.extensions import db
 from deployer.models import Host
-from tests.hostile import MALFORMED_HOSTS, MALFORMED_VERSIONS
+from tests.hostile import HOW, MALFORMED_HOSTS, MALFORMED_VERSIONS
 from tests.world import World, snapshot
 
 API = "/api/v1"
@@ -50,6 +50,20 @@ def test_a_malformed_target_version_is_refused(
     if encoding == "data" and text == "\ud800":
         text = b"\xed\xa0\x80"  # type: ignore[assignment]
     refuse(reader, shared_world, 417, "dest_version", **{encoding: {"dest_version": text, "host": "all"}})
+
+
+@pytest.mark.parametrize("encoding", ["json", "data"])
+@pytest.mark.parametrize(
+    ("field", "text"), [(field, text) for field, _, text in HOW], ids=[f"{f}-{w}" for f, w, _ in HOW]
+)
+def test_a_malformed_word_on_how_it_goes_is_refused(
+    reader: FlaskClient, shared_world: World, field: str, text: str, encoding: str
+) -> None:
+    if encoding == "data" and text == "\ud800":
+        text = b"\xed\xa0\x80"  # type: ignore[assignment]
+    body = {"dest_version": str(shared_world.versions["1.2.0"]), "host": "all", field: text}
+    refuse(reader, shared_world, 417, field, **{encoding: body})
+    refuse(reader, shared_world, 417, field, **{encoding: body}, path=f"{API}{shared_world.url()}/plan")
 
 
 @pytest.mark.parametrize(
@@ -195,10 +209,10 @@ def test_a_json_body_that_can_be_misread_is_refused(
     refuse(reader, shared_world, 417, field, data=body, content_type="application/json")
 
 
-@pytest.mark.parametrize("field", ["dest_version", "host"])
+@pytest.mark.parametrize("field", ["dest_version", "host", "wave_size", "stop_after", "on_failure", "plan"])
 def test_a_repeated_form_key_is_refused(reader: FlaskClient, shared_world: World, field: str) -> None:
-    pairs = [("dest_version", shared_world.versions["1.2.0"]), ("host", shared_world.hosts["web-1"]), (field, 2)]
-    fields = urlencode(pairs)
+    pairs = [("dest_version", shared_world.versions["1.2.0"]), ("host", shared_world.hosts["web-1"])]
+    fields = urlencode([*pairs, (field, 2), (field, 2)])
     refuse(reader, shared_world, 417, field, data=fields, content_type="application/x-www-form-urlencoded")
 
 

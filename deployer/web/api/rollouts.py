@@ -1,18 +1,22 @@
-"""The main job over JSON: what can be chosen, start, look, cancel."""
+"""The main job over JSON: what can be chosen, what would happen, start, look, cancel."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
-from deployer.domain.plan import parse_action
+from deployer.domain.errors import Refused
+from deployer.domain.plan import StartRollout, parse_action
+from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, rollouts
+from deployer.queries import catalog, plans, rollouts
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
+from deployer.web.errors import refusal
 from deployer.web.forms.rollout import RolloutForm
 from deployer.web.parameters import only, read_id
 from deployer.web.values import read_values
@@ -22,6 +26,7 @@ def routes(api: Blueprint) -> None:
     """Add the calls to the blueprint."""
     api.get("/services/<id:service_id>/versions/<id:version_id>/<action>")(_targets)
     api.post("/services/<id:service_id>/versions/<id:version_id>/<action>")(_start)
+    api.post("/services/<id:service_id>/versions/<id:version_id>/<action>/plan")(_plan)
     api.get("/rollouts")(_rollouts)
     api.get("/rollouts/<id:rollout_id>")(_rollout)
     api.post("/rollouts/<id:rollout_id>/cancel")(_cancel)
@@ -38,14 +43,53 @@ def rollout_json(row: rollouts.RolloutRow) -> dict[str, Any]:
         "to_version": row.to_label,
         "state": row.state.value,
         "reason": row.reason,
+        "origin": row.origin.value if row.origin else None,
+        "origin_id": row.origin_id,
+        "wave": row.wave,
+        "waves": row.waves,
+        "wave_size": row.wave_size,
+        "stop_after": row.stop_after,
+        "pause_after_first": row.pause_after_first,
+        "on_failure": row.on_failure.value,
+        "paused_by": row.paused_by,
         "created_by": row.created_by,
         "created": when(row.created),
         "finished": when(row.finished),
         "hosts": row.hosts,
+        "queued": row.queued,
         "running": row.running,
         "succeeded": row.succeeded,
         "failed": row.failed,
         "cancelled": row.cancelled,
+        "skipped": row.skipped,
+    }
+
+
+def plan_json(preview: plans.Preview) -> dict[str, Any]:
+    """A plan on the wire, with the token that holds to it; ``hosts`` is a number, ``waves`` lists them."""
+    plan, strategy = preview.plan, preview.plan.strategy
+    return {
+        "plan": str(preview.token),
+        "action": plan.action.value,
+        "from_version": plan.source.label,
+        "to_version": plan.target.label,
+        "wave_size": str(strategy.wave_size),
+        "stop_after": strategy.stop_after,
+        "pause_after_first": strategy.pause_after_first,
+        "on_failure": strategy.on_failure.value,
+        "hosts": len(plan.steps),
+        "waves": [
+            [
+                {
+                    "host_id": step.host_id,
+                    "host": step.hostname,
+                    "from_version": step.from_version.label,
+                    "to_version": step.to_version.label,
+                }
+                for step in wave
+            ]
+            for wave in plan.waves
+        ],
     }
 
 
@@ -76,12 +120,26 @@ def _targets(service_id: int, version_id: int, action: str) -> Response:
     return answer([{"id": one.id, "version": one.label, "enable": one.enable} for one in found])
 
 
-def _start(service_id: int, version_id: int, action: str) -> Response:
+def _asked(service_id: int, version_id: int, action: str) -> StartRollout:
     actor().require(Verb.ROLL_OUT)
     direction = parse_action(action)
     catalog.version(service_id, version_id)
-    form = RolloutForm.read(read_values(RolloutForm.field_names()))
-    accepted = operations.start(form.command(service_id, version_id, direction), actor())
+    form: RolloutForm = RolloutForm.read(read_values(RolloutForm.field_names()))
+    return form.command(service_id, version_id, direction)
+
+
+def _plan(service_id: int, version_id: int, action: str) -> Response:
+    return answer(plan_json(plans.rollout(_asked(service_id, version_id, action))))
+
+
+def _start(service_id: int, version_id: int, action: str) -> Response:
+    command = _asked(service_id, version_id, action)
+    try:
+        accepted = operations.start(command, actor())
+    except PlanChanged as changed:
+        with contextlib.suppress(Refused):  # by now there may be no plan at all; then the hint says what to do
+            return refusal(changed, plan_json(plans.rollout(command)))
+        raise
     return answer({"rollout_id": accepted.rollout_id, "accepted": list(accepted.host_ids)}, status=202)
 
 

@@ -10,7 +10,7 @@ from wtforms import Field, Form
 from wtforms.validators import StopValidation
 from wtforms.widgets import TextInput
 
-from deployer.domain.errors import Invalid, Refused
+from deployer.domain.errors import N_, Invalid, Refused
 from deployer.web.words import whole
 
 
@@ -104,6 +104,14 @@ class StrictForm(Form):  # type: ignore[misc]
 def by(parse: Callable[..., Any], field: str, *args: Any) -> Callable[[str], Any]:
     """A domain reader of ``domain.names`` bound to the name of its field."""
     return lambda text: parse(text, field, *args)
+
+
+_YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on": True}
+
+
+def yes_no(field: str) -> Callable[[str], bool]:
+    """A reader of what a tick box or a JSON boolean says."""
+    return one_of(field, _YES_NO, N_("This is neither yes nor no."), N_("Send true or false."))
 
 
 def one_of(field: str, choices: Mapping[str, Any], message: str, hint: str) -> Callable[[str], Any]:

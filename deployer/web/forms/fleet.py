@@ -12,10 +12,9 @@ from deployer.domain.ids import parse_id
 from deployer.domain.names import parse_address, parse_directory, parse_hostname, parse_name, parse_port, parse_text
 from deployer.domain.status import Reach
 from deployer.operations.fleet import NewHost, NewInstance
-from deployer.web.forms.base import Parsed, StrictForm, by, one_of
+from deployer.web.forms.base import Parsed, StrictForm, by, one_of, yes_no
 
 MAX_WEIGHT = 10_000
-_YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on": True}
 
 
 class HostForm(StrictForm):
@@ -77,11 +76,7 @@ class InstanceForm(StrictForm):
     tag = Parsed(N_("Tag"), by(parse_name, "tag"), empty="")
     weight = Parsed(N_("Weight"), _weight, empty=0)
     description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
-    is_maintain = Parsed(
-        N_("In maintenance"),
-        one_of("is_maintain", _YES_NO, N_("This is neither yes nor no."), N_("Send true or false.")),
-        empty=False,
-    )
+    is_maintain = Parsed(N_("In maintenance"), yes_no("is_maintain"), empty=False)
 
     def new(self) -> NewInstance:
         """The instance to record; call it on a form that :meth:`read` returned."""

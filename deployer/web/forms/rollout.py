@@ -1,16 +1,19 @@
-"""The main form: where to, on which hosts."""
+"""The main form: where to, on which hosts, how it goes, and the plan that was shown."""
 
 from __future__ import annotations
 
 from werkzeug.datastructures import MultiDict
+from wtforms.widgets import HiddenInput
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.hosts import parse_host_ids
 from deployer.domain.ids import parse_version_id
 from deployer.domain.names import parse_text
 from deployer.domain.plan import StartRollout
-from deployer.domain.status import Action
-from deployer.web.forms.base import Parsed, StrictForm, by
+from deployer.domain.status import Action, OnFailure
+from deployer.domain.strategy import Strategy, parse_stop_after, parse_wave_size
+from deployer.domain.token import parse_plan_token
+from deployer.web.forms.base import Parsed, StrictForm, by, one_of, yes_no
 
 
 class RolloutForm(StrictForm):
@@ -19,6 +22,21 @@ class RolloutForm(StrictForm):
     dest_version = Parsed(N_("Target version"), parse_version_id)
     host = Parsed(N_("Hosts"), parse_host_ids)
     reason = Parsed(N_("Why"), by(parse_text, "reason", 200), empty="")
+    wave_size = Parsed(N_("Wave size"), parse_wave_size)
+    # What is left out is the default; what is sent empty is refused, because a person meant to say something.
+    stop_after = Parsed(N_("Stop after"), parse_stop_after, default="1")
+    pause_after_first = Parsed(N_("Pause after the first wave"), yes_no("pause_after_first"), default="false")
+    on_failure = Parsed(
+        N_("On failure"),
+        one_of(
+            "on_failure",
+            {choice.value: choice for choice in OnFailure},
+            N_("This does not say what to do on failure."),
+            N_("Send one of: %(choices)s."),
+        ),
+        default=OnFailure.STOP.value,
+    )
+    plan = Parsed(N_("Plan"), parse_plan_token, empty=None, widget=HiddenInput())
 
     def command(self, service_id: int, version_id: int, action: Action) -> StartRollout:
         """What was asked for; call it on a form that :meth:`read` returned."""
@@ -29,6 +47,13 @@ class RolloutForm(StrictForm):
             to_version_id=self.dest_version.value,
             hosts=self.host.value,
             reason=self.reason.value,
+            strategy=Strategy(
+                wave_size=self.wave_size.value,
+                stop_after=self.stop_after.value,
+                pause_after_first=self.pause_after_first.value,
+                on_failure=self.on_failure.value,
+            ),
+            token=self.plan.value,
         )
 
 
