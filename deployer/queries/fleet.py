@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from deployer.domain.plan import Holder
 from deployer.domain.status import Evidence, InstanceStatus, Reach, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
+from deployer.models.columns import among
 from deployer.queries.paging import Page, Slice, contains, paged
 
 
@@ -179,6 +181,16 @@ def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[Inst
         raise no_such("service", service_id)
     query = _instances(service_id, wanted)
     return paged(query, part, _row)
+
+
+def locked_on(service_id: int, version_id: int, host_ids: Iterable[int]) -> dict[int, bool]:
+    """Those of the hosts that run the version of the service, by id, and whether each is locked."""
+    query = select(Instance.host_id, Instance.rollout_id.is_not(None).label("locked")).where(
+        Instance.service_id == service_id,
+        Instance.version_id == version_id,
+        among(db.session(), Instance.host_id, host_ids),
+    )
+    return {row.host_id: row.locked for row in db.session.execute(query)}
 
 
 def _hosts() -> Select[*tuple[Any, ...]]:

@@ -21,6 +21,10 @@ class Preview:
     token: PlanToken
     left_out: tuple[LeftOut, ...] = ()
 
+    def is_as_of(self, token: PlanToken) -> bool:
+        """Whether nothing has changed in the service since ``token`` was given: another digest is another choice."""
+        return token.rev >= self.token.rev
+
 
 def rollout(command: StartRollout) -> Preview:
     """What ``command`` would do. Raises as :func:`deployer.operations.rollouts.start`."""

@@ -1,4 +1,4 @@
-"""What the upgrade / revert dialog offers: current version, target versions, hosts."""
+"""What the upgrade / revert dialog offers: current version, target versions, hosts, and what comes of the choice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from deployer.domain.ids import parse_id
 from deployer.domain.status import Action
 from deployer.queries import catalog, fleet
 from deployer.queries.fleet import InstanceFilter
-from deployer.queries.paging import MAX_LIMIT, Slice
+from deployer.queries.paging import Slice
+from deployer.web import planning
 from deployer.web.asked import asked_search
 from deployer.web.parameters import read_flag
 
@@ -33,7 +34,9 @@ def likely_source(service_id: int, action: Action) -> int:
 def choice(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
     """Everything the dialog shows. ``typed`` is what was posted, empty when it opens."""
     offered = targets(service_id, version_id, action, typed.get("dest_version", ""))
-    return offered | hosts(service_id, version_id, action, typed) | {"service": catalog.service(service_id)}
+    found = hosts(service_id, version_id, action, typed)
+    outlook = planning.look(service_id, version_id, action, planning.still_standing(typed, found["ticked"]))
+    return offered | found | {"service": catalog.service(service_id), "outlook": outlook}
 
 
 def targets(service_id: int, version_id: int, action: Action, typed: str) -> dict[str, Any]:
@@ -51,25 +54,28 @@ def targets(service_id: int, version_id: int, action: Action, typed: str) -> dic
 def hosts(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
     """The hosts on the current version that match the filter, and what of ``typed`` stays ticked.
 
-    Ticks that the filter hides travel along; a host that is locked meanwhile loses its tick and is in ``lost``.
+    Ticks that the filter hides travel along. A host loses its tick when it is locked meanwhile, and is in ``lost``, or
+    does not run the version any more, and is in ``gone``.
     """
     search, locked_only = asked_search(), read_flag("locked")
     wanted = InstanceFilter(version_id=version_id, locked=locked_only, search=search)
     listed = fleet.instances(service_id, wanted, Slice(limit=LISTED))
-    locked = fleet.instances(service_id, InstanceFilter(version_id=version_id, locked=True), Slice(limit=MAX_LIMIT))
+    locked = fleet.instances(service_id, InstanceFilter(version_id=version_id, locked=True), Slice(limit=1))
     version = catalog.version(service_id, version_id)
     ids = (parse_id(text) for text in typed.getlist("host_id")[:MAX_HOSTS])
-    ticked = {host_id for host_id in ids if host_id is not None}
-    held = {row.host_id for row in locked.rows}
+    sent = {host_id for host_id in ids if host_id is not None}
+    there = fleet.locked_on(service_id, version_id, sent)
+    ticked = {host_id for host_id, is_locked in there.items() if not is_locked}
     shown = {row.host_id for row in listed.rows}
     return {
         "version": version,
         "action": action,
         "listed": listed,
         "free": version.hosts - locked.count,
-        "ticked": ticked - held,
-        "unseen": sorted(ticked - held - shown),
-        "lost": ticked & held,
+        "ticked": ticked,
+        "unseen": sorted(ticked - shown),
+        "lost": set(there) - ticked,
+        "gone": sent - set(there),
         "everyone": typed.get("host") == "all",
         "search": search,
         "only_free": locked_only is False,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from deployer.domain.errors import Conflict, Forbidden, NotFound, Refused
 from deployer.web.forms.base import RefusedInput, StrictForm
-from deployer.web.words import summary, whole
+from deployer.web.words import lines, summary, whole
 
 FAST = "700ms"  # while something in view moves
 SLOW = "3s"
@@ -48,6 +48,11 @@ def show_again(template: str, form: StrictForm, problem: Refused | RefusedInput,
         if name in form:
             form[name].errors = [whole(refused)]
     status = 409 if any(isinstance(refused, Conflict) for refused in refusals.values()) else 422
-    # What to do about it stands beneath the field; on top only what is wrong, unless no field shows it.
-    problems = [summary(refused) if name in form else whole(refused) for name, refused in refusals.items()]
+    problems = [line for name, refused in refusals.items() for line in _on_top(form, name, refused)]
     return render_template(template, form=form, problems=problems, **context), status
+
+
+def _on_top(form: StrictForm, name: str, refused: Refused) -> list[str]:
+    """What to do about it stands beneath the field; on top only what is wrong, unless no field shows it."""
+    shown = name in form and not form[name].flags.hidden
+    return [summary(refused)] if shown else lines(refused)

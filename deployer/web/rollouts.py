@@ -11,11 +11,12 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
+from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, rollouts
+from deployer.queries import catalog, plans, rollouts
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
-from deployer.web import choosing
+from deployer.web import choosing, planning
 from deployer.web.asked import PER_PAGE, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -47,7 +48,7 @@ def choose(service_id: int) -> Response:
 def form(service_id: int, version_id: int, action: str) -> str:
     """The upgrade / revert dialog, as a page or inside the dialog."""
     choice = choosing.choice(service_id, version_id, parse_action(action), MultiDict())
-    return render_template("rollouts/new.html", form=RolloutForm.of({}), problems=[], **choice)
+    return render_template("rollouts/new.html", form=RolloutForm.of({}), problems=[], review=False, **choice)
 
 
 @blueprint.get(BASE + "/targets")
@@ -66,20 +67,44 @@ def hosts(service_id: int, version_id: int, action: str) -> str:
     return render_template("rollouts/_hosts.html", form=RolloutForm.of({}), **found)
 
 
+@blueprint.post(BASE + "/plan")
+@needs(Verb.ROLL_OUT)
+def plan(service_id: int, version_id: int, action: str) -> str:
+    """What will happen, alone. A post for the same reason; it changes nothing, and says why there is no plan."""
+    version, direction = catalog.version(service_id, version_id), parse_action(action)
+    outlook = planning.look(service_id, version_id, direction, _sent())
+    context = {"form": RolloutForm.of({}), "version": version, "action": direction}
+    return render_template("rollouts/_plan.html", outlook=outlook, **context)
+
+
 @blueprint.post(BASE)
 @needs(Verb.ROLL_OUT)
-def start(service_id: int, version_id: int, action: str) -> Response | tuple[str, int]:
-    """Start the rollout, or show the form again with why not."""
+def start(service_id: int, version_id: int, action: str) -> Response | str | tuple[str, int]:
+    """Start the rollout as its plan was shown; or show that plan, or the form again with why not."""
     direction = parse_action(action)
     catalog.version(service_id, version_id)
     filled = RolloutForm.of(request.form)
     try:
-        filled = RolloutForm.read(join_ticked(read_values(RolloutForm.field_names(), listed=["host_id"])))
-        accepted = operations.start(filled.command(service_id, version_id, direction), actor())
+        filled = RolloutForm.read(join_ticked(_sent()))
+        command = filled.command(service_id, version_id, direction)
+        if command.token is None:
+            plans.rollout(command)  # what would be refused is refused now
+            return _review(filled, choosing.choice(service_id, version_id, direction, request.form))
+        accepted = operations.start(command, actor())
     except (Refused, RefusedInput) as problem:
         choice = choosing.choice(service_id, version_id, direction, request.form)
-        return show_again("rollouts/new.html", filled, problem, **choice)
+        if isinstance(problem, PlanChanged) and choice["outlook"].is_as_of(filled.plan.value):
+            return _review(filled, choice)  # the world is as it was: what the person chose is not what was shown
+        return show_again("rollouts/new.html", filled, problem, review=False, **choice)
     return closed_dialog(url_for(".show", rollout_id=accepted.rollout_id))
+
+
+def _sent() -> MultiDict[str, str]:
+    return read_values(RolloutForm.field_names(), listed=["host_id"])
+
+
+def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
+    return render_template("rollouts/new.html", form=filled, problems=[], review=True, **choice)
 
 
 @blueprint.get("/rollouts")

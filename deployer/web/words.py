@@ -47,9 +47,14 @@ def note(one: Note) -> str:
     return f"{one.about}: {text}" if one.about else text
 
 
+def lines(refused: Refused) -> list[str]:
+    """The same as :func:`whole`, a sentence for each thing."""
+    return [line for line in (summary(refused), *map(note, refused.notes), hint(refused)) if line]
+
+
 def whole(refused: Refused) -> str:
     """Everything, for the place beneath the field."""
-    return " ".join(part for part in (summary(refused), *map(note, refused.notes), hint(refused)) if part)
+    return " ".join(lines(refused))
 
 
 def _filled(text: str, facts: Mapping[str, object]) -> str:

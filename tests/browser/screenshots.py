@@ -106,6 +106,11 @@ def shoot_service(page: Page, demo: Tree) -> None:
     dialog.get_by_label("Why").fill("Reminders for unpaid invoices")
     for hostname in ("demo-3", "demo-4"):
         dialog.get_by_role("checkbox", name=hostname).check()
+    dialog.get_by_label("Wave size").fill("1")
+    dialog.get_by_label("Pause after the first wave").check()
+    dialog.get_by_label("On failure").select_option("undo")
+    expect(dialog.get_by_text("It waits here.")).to_be_visible()
+    expect(dialog.get_by_text("Wave 2")).to_be_visible()
     shoot(page, "dialog", whole=False)
     picture(page, "dialog", 900)
 

@@ -32,7 +32,10 @@ def test_an_upgrade_needs_no_mouse(page: Page, service: Scripted) -> None:
     expect(dialog.get_by_role("checkbox", name="demo-")).to_have_count(1)
     tab_to(page, dialog.get_by_role("checkbox", name="demo-6"))
     page.keyboard.press("Space")
-    tab_to(page, dialog.get_by_role("button", name="Upgrade 1 host to 1.2.0", exact=True))
+    button = dialog.get_by_role("button", name="Upgrade 1 host to 1.2.0", exact=True)
+    tab_to(page, button)
+    expect(dialog.get_by_text("1 host goes from 1.1.0 up to 1.2.0.")).to_be_visible()
+    expect(button).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(dialog).to_be_hidden()

@@ -28,6 +28,9 @@ def test_from_signing_in_to_the_new_version(visits: Visits, demo: Tree) -> None:
     page.get_by_label("Target version").select_option(str(demo.version("catalog", "1.2.0")))
     page.get_by_role("checkbox", name="demo-4").check()
     page.get_by_role("button", name="Upgrade the chosen hosts").click()
+    expect(page.get_by_role("status").filter(has_text="Review what will happen")).to_be_visible()
+    expect(page.get_by_role("region", name="What will happen")).to_contain_text("demo-4 1.1.0 → 1.2.0")
+    page.get_by_role("button", name="Upgrade 1 host to 1.2.0", exact=True).click()
 
     expect(page).to_have_url(re.compile(r"/rollouts/\d+$"))
     assert demo.wait_for_rollout(int(page.url.rpartition("/")[2])) == "succeeded"
@@ -56,9 +59,24 @@ def test_current_version_and_filter_lead_to_whole_pages(plain: Page, service: Sc
 def test_every_host_is_one_tick(plain: Page, service: Scripted) -> None:
     plain.goto(f"/services/{service.id}/versions/{service.demo.version(service.name, '1.0.0')}/upgrade")
     plain.get_by_role("checkbox", name="Every host on 1.0.0").check()
+    plain.get_by_label("Wave size").fill("1")
     plain.get_by_role("button", name="Upgrade the chosen hosts").click()
+    plain.get_by_role("button", name="Upgrade 2 hosts to 1.4.0", exact=True).click()
 
     expect(plain.get_by_role("table").get_by_role("rowheader")).to_have_text(["demo-1", "demo-2"])
+
+
+def test_a_change_of_mind_after_the_review_is_reviewed_too(plain: Page, service: Scripted) -> None:
+    plain.goto(f"/services/{service.id}/versions/{service.demo.version(service.name, '1.1.0')}/upgrade")
+    plain.get_by_role("checkbox", name="demo-3").check()
+    plain.get_by_role("button", name="Upgrade the chosen hosts").click()
+    plain.get_by_role("checkbox", name="demo-4").check()
+    plain.get_by_role("button", name="Upgrade 1 host to 1.4.0", exact=True).click()
+
+    expect(plain.get_by_role("status").filter(has_text="Review what will happen")).to_be_visible()
+    assert service.demo.call(f"/rollouts?service_id={service.id}") == []
+    plain.get_by_role("button", name="Upgrade 2 hosts to 1.4.0", exact=True).click()
+    expect(plain).to_have_url(re.compile(r"/rollouts/\d+$"))
 
 
 def test_a_refusal_is_a_page_with_what_was_typed(plain: Page, visits: Visits, service: Scripted) -> None:

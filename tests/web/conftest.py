@@ -13,6 +13,8 @@ from werkzeug.test import TestResponse
 from tests.world import PASSWORD, World
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+PLAN = re.compile(r'name="plan" value="([^"]+)"')
+Pairs = dict[str, Any] | list[tuple[str, Any]]
 
 
 class Visitor:
@@ -37,15 +39,24 @@ class Visitor:
     def get(self, path: str, **kwargs: Any) -> TestResponse:
         return self.client.get(path, **kwargs)
 
-    def post(
-        self, path: str, data: dict[str, Any] | list[tuple[str, Any]] | None = None, **kwargs: Any
-    ) -> TestResponse:
+    def post(self, path: str, data: Pairs | None = None, **kwargs: Any) -> TestResponse:
         """Post a form with the token; a list of pairs may repeat a name."""
         pairs = list(data.items()) if isinstance(data, dict) else list(data or [])
         fields: dict[str, list[Any]] = {"csrf_token": [self.token]}
         for name, value in pairs:
             fields.setdefault(name, []).append(value)
         return self.client.post(path, data=fields, **kwargs)
+
+    def look(self, path: str, data: Pairs) -> tuple[str, str]:
+        """What the dialog says would happen, and the token of that plan, "" when there is none."""
+        text = self.post(path + "/plan", data).text
+        found = PLAN.search(text)
+        return text, found[1] if found else ""
+
+    def start(self, path: str, data: Pairs, **kwargs: Any) -> TestResponse:
+        """Look at the plan, then send the form with its token: what a person does in the dialog."""
+        pairs = list(data.items()) if isinstance(data, dict) else list(data)
+        return self.post(path, [*pairs, ("plan", self.look(path, pairs)[1])], **kwargs)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_only_a_confirmed_version_has_no_mark(sqlite_app: Flask) -> None:
 def everything(world: World, rollout_id: int) -> dict[str, object]:
     """All that any fragment shows, from a real database."""
     service = catalog.service(world.service)
-    ticked = MultiDict([("host_id", str(world.hosts["web-1"]))])
+    ticked = MultiDict([("host_id", str(world.hosts["web-3"])), ("dest_version", str(world.versions["1.2.0"]))])
     instances = fleet.instances(service.id, fleet.InstanceFilter(), Slice(limit=2))
     return {
         **choosing.choice(service.id, world.versions["1.1.0"], Action.UPGRADE, ticked),
@@ -230,6 +230,14 @@ def test_the_host_checklist_keeps_what_the_filter_hides(ann: Visitor, sqlite_wor
     assert re.search(rf'type="checkbox" name="host_id" value="{ticked[0]}" checked', answer.text)
     assert f'<input type="hidden" name="host_id" value="{ticked[1]}">' in answer.text
     assert "web-3" not in answer.text
+
+
+def test_the_plan_carries_the_id_that_it_replaces(ann: Visitor, sqlite_world: World) -> None:
+    data = {"dest_version": sqlite_world.versions["1.2.0"], "host_id": sqlite_world.hosts["web-1"]}
+    for sent in (data, {}):
+        first = re.search(r"<\w[^>]*>", ann.post(sqlite_world.url() + "/plan", sent).text)
+        assert first
+        assert 'id="rollout-plan"' in first.group()
 
 
 def test_what_a_person_wrote_is_text_and_never_markup(ann: Visitor, rollout_id: int) -> None:

@@ -11,7 +11,7 @@ from tests.world import World
 def start(visitor: Visitor, world: World, host: str = "web-1") -> str:
     """Start a rollout on the host; the path of its page."""
     data = {"dest_version": world.versions["1.2.0"], "host": world.hosts[host]}
-    answer = visitor.post(world.url(), data)
+    answer = visitor.start(world.url(), data)
     assert answer.status_code == 303
     return answer.location
 

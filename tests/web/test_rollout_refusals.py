@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from flask import current_app
 
-from tests.hostile import MALFORMED_HOSTS, MALFORMED_VERSIONS
+from tests.hostile import HOW, MALFORMED_HOSTS, MALFORMED_VERSIONS
 from tests.web.conftest import Visitor
 from tests.world import World, snapshot
 
@@ -48,6 +48,19 @@ def test_a_malformed_target_version_is_refused_at_its_field(
     assert 'id="dest_version-error"' in page
 
 
+@pytest.mark.parametrize(
+    ("field", "text"), [(field, text) for field, _, text in HOW], ids=[f"{f}-{w}" for f, w, _ in HOW]
+)
+def test_a_malformed_word_on_how_it_goes_is_refused(
+    shared_visitor: Visitor, shared_world: World, field: str, text: str
+) -> None:
+    sent: str | bytes = b"\xed\xa0\x80" if text == "\ud800" else text
+    data = {"dest_version": str(shared_world.versions["1.2.0"]), "host": "all", field: sent}
+    page = refuse(shared_visitor, shared_world, {422}, data)
+    # The token is nothing that a person could mend: the page brings another one.
+    assert ('name="plan"' in page) if field == "plan" else (f'id="{field}-error"' in page)
+
+
 @pytest.mark.parametrize("target", ["1.1.0", "1.0.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0", "1.7.0"])
 def test_a_version_that_is_no_target_is_a_conflict_at_its_field(
     shared_visitor: Visitor, shared_world: World, target: str
@@ -77,7 +90,7 @@ def test_a_host_that_does_not_run_the_current_version_refuses_the_whole_request(
 
 def test_a_locked_host_refuses_the_whole_request_and_says_who_holds_it(visitor: Visitor, world: World) -> None:
     target = ("dest_version", world.versions["1.2.0"])
-    assert visitor.post(world.url(), [target, ("host_id", world.hosts["web-1"])]).status_code == 303
+    assert visitor.start(world.url(), [target, ("host_id", world.hosts["web-1"])]).status_code == 303
     both = [target, ("host_id", world.hosts["web-1"]), ("host_id", world.hosts["web-2"])]
     page = refuse(visitor, world, {409}, both)
     assert "web-1 (#1 ann: upgrade → 1.2.0" in page
@@ -102,9 +115,15 @@ def test_a_service_or_current_version_that_is_not_there_does_not_exist(
         refuse(shared_visitor, shared_world, {404}, data, path)
 
 
-@pytest.mark.parametrize("field", ["dest_version", "host", "reason"])
+@pytest.mark.parametrize("field", ["dest_version", "host", "reason", "wave_size", "on_failure", "plan"])
 def test_a_field_that_comes_twice_is_refused(shared_visitor: Visitor, shared_world: World, field: str) -> None:
-    pairs = [("dest_version", shared_world.versions["1.2.0"]), ("host", "all"), ("reason", "x"), (field, "2")]
+    pairs = [
+        ("dest_version", shared_world.versions["1.2.0"]),
+        ("host", "all"),
+        ("reason", "x"),
+        (field, "2"),
+        (field, "2"),
+    ]
     refuse(shared_visitor, shared_world, {422}, pairs)
 
 
@@ -159,6 +178,7 @@ def test_a_viewer_may_look_and_not_touch(shared_world: World) -> None:
     assert viewer.sign_in("vic").status_code == 303
     assert viewer.get(f"/services/{shared_world.service}").status_code == 200
     assert viewer.get(shared_world.url()).status_code == 403
+    assert viewer.post(shared_world.url() + "/plan", {"host": "all"}).status_code == 403
     before = snapshot()
     answer = viewer.post(shared_world.url(), {"dest_version": shared_world.versions["1.2.0"], "host": "all"})
     assert answer.status_code == 403
