@@ -13,12 +13,25 @@ from deployer.config import Settings, read_settings
 from deployer.domain.ids import ID
 from deployer.extensions import babel, csrf, db, login, migrate, prepare_engine
 from deployer.resources import PACKAGE, folder
-from deployer.web import api, auth, errors, hosts, instances, people, present, rollouts, services, versions
+from deployer.web import (
+    api,
+    auth,
+    errors,
+    hosts,
+    instances,
+    people,
+    present,
+    rollout_actions,
+    rollouts,
+    services,
+    standing,
+    versions,
+)
 from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, services, versions, instances, rollouts, hosts)
+PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts)
 
 
 class IdConverter(BaseConverter):
@@ -66,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.init_app(app)
     errors.init_app(app)
     present.init_app(app)
+    standing.init_app(app)
     api.init_app(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

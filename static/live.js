@@ -62,7 +62,8 @@
   });
   document.addEventListener("htmx:response:error", (event) => {
     const status = event.detail.ctx.response.status;
-    if (isPoll(event) || status === 401 || status === 409 || status === 422) return;
+    // A form that shows its refusals says for which statuses it is swapped.
+    if (isPoll(event) || status === 401 || event.detail.ctx.sourceElement?.hasAttribute(`hx-status:${status}`)) return;
     tell(flash.dataset.refused.replace("{status}", status));
   });
   document.addEventListener("htmx:error", (event) => {

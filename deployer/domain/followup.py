@@ -20,7 +20,7 @@ from deployer.domain.plan import (
     check_build,
     is_ahead,
 )
-from deployer.domain.status import Action, BuildStatus, Evidence, Origin, StepState
+from deployer.domain.status import Action, BuildStatus, Evidence, Origin, RolloutState, StepState
 from deployer.domain.strategy import Strategy
 
 # An undo goes to all hosts at once and on to the last of them, whatever happens on the others.
@@ -44,6 +44,7 @@ class Earlier:
     """The rollout that is followed."""
 
     id: int
+    state: RolloutState
     action: Action
     source: VersionSnapshot
     target: VersionSnapshot
@@ -86,7 +87,14 @@ def plan_undo(earlier: Earlier, hosts: HostChoice) -> FollowUp:
 
 
 def plan_retry(earlier: Earlier, hosts: HostChoice) -> FollowUp:
-    """Try the hosts that failed again. Raises as :func:`plan_undo`, and when the target may be none any more (S7)."""
+    """Try the hosts that failed again. Raises as :func:`plan_undo`, while the rollout goes on, and when the target may
+    be none any more (S7)."""
+    if not earlier.state.is_final:
+        raise Conflict(
+            N_("This rollout has not ended yet."),
+            N_("It is %(state)s. Wait for its end or cancel it, then try its failed hosts again."),
+            facts={"state": earlier.state.value},
+        )
     check_build(earlier.target)
     failed = [step for step in earlier.steps if step.state is StepState.FAILED]
 
@@ -154,7 +162,8 @@ def _judged(
     if hosts.everyone:
         chosen = [step for step in steps if not reasons[step.instance.host_id]]
         if not chosen:
-            raise Conflict(nothing, N_("Nothing was started."), "host", notes=_told(left_out))
+            hint = N_("Nothing was started. The page of the rollout says what became of each of its hosts.")
+            raise Conflict(nothing, hint, "host", notes=_told(left_out))
         return chosen, left_out
     for host_id in hosts.ids:
         if host_id not in reasons:

@@ -71,6 +71,7 @@ def earlier(session: Session, rollout: Rollout, service: Service) -> Earlier:
     known = versions(session, service, ids.union(*((source, target, runs) for _, source, target, runs, *_ in rows)))
     return Earlier(
         rollout.id,
+        rollout.state,
         rollout.action,
         known[rollout.from_version_id],
         known[rollout.to_version_id],

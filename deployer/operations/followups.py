@@ -63,12 +63,6 @@ def retry(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | N
         rollout, rev = locked(rollout_id)
         following = _known(actor, token)
         if following is None:
-            if not rollout.state.is_final:
-                raise Conflict(
-                    N_("This rollout has not ended yet."),
-                    N_("It is %(state)s. Wait for its end or cancel it, then try its failed hosts again."),
-                    facts={"state": rollout.state.value},
-                )
             following = _follow(rollout, rev, plan_retry, hosts, actor, token)
     queue.ring(rollout_id)
     return following

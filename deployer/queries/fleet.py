@@ -39,6 +39,7 @@ class InstanceRow:
     status: InstanceStatus
     is_maintain: bool
     evidence: Evidence
+    probe_by: str | None
     rev: int
     updated: datetime
     updated_by: str
@@ -51,6 +52,16 @@ class InstanceRow:
     def locked(self) -> bool:
         """Derived from the claim, stored nowhere."""
         return self.holder is not None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a worker is to ask the host which version it runs; a rollout that holds it does so by itself."""
+        return self.probe_by is not None and not self.locked
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether there is reason to have the host asked, and nobody has done so already."""
+        return not self.locked and not self.asked and self.evidence is not Evidence.CONFIRMED
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,14 @@ def instance(instance_id: int) -> InstanceRow:
         raise no_such("instance", instance_id)
     row = db.session.execute(_instances(found.service_id, InstanceFilter()).where(Instance.id == instance_id))
     return _row(*row.one())
+
+
+def instance_of(service_id: int, instance_id: int) -> InstanceRow:
+    """One instance of this very service. Raises NotFound."""
+    row = instance(instance_id)
+    if row.service_id != service_id:
+        raise no_such("instance", instance_id)
+    return row
 
 
 def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ...]]:
@@ -165,6 +184,7 @@ def _row(
         status=one.status,
         is_maintain=one.is_maintain,
         evidence=one.evidence,
+        probe_by=one.probe_by,
         rev=one.rev,
         updated=one.updated,
         updated_by=one.updated_by,

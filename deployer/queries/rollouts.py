@@ -81,6 +81,11 @@ class RolloutRow:
         return bool(self.succeeded or self.failed or self.running) and not self.undo_by
 
     @property
+    def undo_waits(self) -> bool:
+        """Whether an undo would be of all hosts, and begin only when those that are being worked on are done."""
+        return self.running > 0
+
+    @property
     def may_retry(self) -> bool:
         """Whether it has ended with failed hosts."""
         return self.state.is_final and self.failed > 0

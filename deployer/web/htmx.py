@@ -21,15 +21,16 @@ def interval(moving: bool) -> str:
     return FAST if moving else SLOW
 
 
-def closed_dialog(otherwise: str) -> AnyResponse:
+def closed_dialog(otherwise: str, *, leave: bool = False) -> AnyResponse:
     """A post that succeeded: with HTMX the dialog closes and the poller fires; else the browser goes to ``otherwise``.
+    With ``leave`` it goes there in any case, because what was done cannot be watched where it was asked for.
 
     The only place where the kind of client decides, because the two need different answers to the same post.
     """
     if "HX-Request" not in request.headers:
         return redirect(otherwise, 303)
     # In this order: the form is still on the page when the first one bubbles up from it.
-    events = {"rolloutStarted": {}, "closeDialog": {"otherwise": otherwise}}
+    events = {"rolloutStarted": {}, "closeDialog": {"otherwise": otherwise, "leave": leave}}
     return Response(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 

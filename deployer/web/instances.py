@@ -1,4 +1,4 @@
-"""Instances: record one that runs already."""
+"""Instances: record one that runs already, ask a host what it runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import fleet as operations
+from deployer.operations import probes
 from deployer.queries import catalog, fleet
 from deployer.queries.paging import MAX_LIMIT, Slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.fleet import InstanceForm
-from deployer.web.htmx import show_again
+from deployer.web.htmx import closed_dialog, show_again
 from deployer.web.values import read_values
 
 LISTED = Slice(limit=MAX_LIMIT)  # hosts and versions to choose from
@@ -42,6 +43,15 @@ def record(service_id: int) -> Response | tuple[str, int]:
     except (Refused, RefusedInput) as problem:
         return show_again("instances/new.html", form, problem, **choices)
     return redirect(url_for("services.show", service_id=service_id), 303)
+
+
+@blueprint.post("/<id:instance_id>/probe")
+@needs(Verb.ROLL_OUT)
+def probe(service_id: int, instance_id: int) -> Response:
+    """Ask the host which version it runs; the answer comes with the poller, as the row that it changes."""
+    fleet.instance_of(service_id, instance_id)
+    probes.ask(instance_id, actor())
+    return closed_dialog(url_for("services.show", service_id=service_id))
 
 
 def _choices(service_id: int) -> dict[str, Any]:

@@ -28,11 +28,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Doubt:
-    """A mark beside a version whose evidence is weak; both texts are marked for translation."""
+    """A mark beside a version whose evidence is weak; all texts are marked for translation."""
 
     tone: str  # a CSS class
     word: str
     explanation: str
+    ask: str  # on the button that has the host asked
 
 
 # One table per enum: members of different integer enums are equal to each other as keys.
@@ -80,10 +81,16 @@ LOOKS: MappingProxyType[type[Enum], dict[Any, Look]] = MappingProxyType(
 # Why a version should not be taken at its word; what was confirmed needs no mark.
 DOUBTS = {
     Evidence.RECORDED: Doubt(
-        "", N_("recorded"), N_("A person recorded this version; the host has not been asked yet.")
+        "",
+        N_("recorded"),
+        N_("A person recorded this version; the host has not been asked yet."),
+        N_("Ask the host"),
     ),
     Evidence.UNVERIFIED: Doubt(
-        "warn", N_("unverified"), N_("The last time the host was asked, nothing usable answered.")
+        "warn",
+        N_("unverified"),
+        N_("The last time the host was asked, nothing usable answered."),
+        N_("Probe again"),
     ),
 }
 VERBS = {Action.UPGRADE: N_("Upgrade"), Action.REVERT: N_("Revert")}
@@ -116,7 +123,7 @@ def look(state: Enum) -> Look:
 def doubt(evidence: Evidence) -> Doubt | None:
     """The mark of a version that has not been confirmed."""
     found = DOUBTS.get(evidence)
-    return Doubt(found.tone, _(found.word), _(found.explanation)) if found else None
+    return Doubt(found.tone, _(found.word), _(found.explanation), _(found.ask)) if found else None
 
 
 def verb(action: Action) -> str:

@@ -1,4 +1,4 @@
-"""Rollouts: the dialog that starts one (S5), the list, one of them live, cancel."""
+"""Rollouts: the dialog that starts one (S5), the list, one of them live."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, plans, rollouts
+from deployer.queries import catalog, plans, rollouts, waves
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
-from deployer.web import choosing, planning
+from deployer.queries.waves import WaveRow
+from deployer.web import choosing, liveness, planning
 from deployer.web.asked import PER_PAGE, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -120,7 +121,13 @@ def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
     cursor = _cursor(rollout_id)
     steps = _steps(rollout_id, cursor["page"].part)
-    return render_template("rollouts/show.html", **cursor, steps=steps, step=_telling(rollout_id))
+    return render_template(
+        "rollouts/show.html",
+        **cursor,
+        steps=steps,
+        waves={row.wave: row for row in _waves(rollout_id, steps)},
+        step=_telling(rollout_id),
+    )
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
@@ -133,37 +140,43 @@ def step(rollout_id: int, step_id: int) -> str:
 @blueprint.get("/rollouts/<id:rollout_id>/changes")
 @needs(Verb.VIEW)
 def changes(rollout_id: int) -> str | tuple[str, int]:
-    """What changed after the revision ``since`` of its service."""
+    """What changed after the revision ``since`` of its service, and whether a worker lives, which has no revision."""
     since = asked_since()
     rev = rollouts.cursor(rollout_id)
-    if rev == since:
+    if rev == since and not liveness.has_changed():
         return "", 204
-    after = since if since < rev else -1  # a cursor ahead of ours is from before the database was restored
+    after = since if since <= rev else -1  # a cursor ahead of ours is from before the database was restored
     cursor = _cursor(rollout_id)
-    changed = [row for row in _steps(rollout_id, cursor["page"].part) if row.rev > after]
+    steps = _steps(rollout_id, cursor["page"].part)
+    changed = [row for row in steps if row.rev > after]
     shown = read_id("step")
     step = rollouts.step(rollout_id, shown) if shown in {row.id for row in changed} else None
-    return render_template("rollouts/_changes.html", **cursor, changed=changed, step=step)
-
-
-@blueprint.post("/rollouts/<id:rollout_id>/cancel")
-@needs(Verb.ROLL_OUT)
-def cancel(rollout_id: int) -> Response:
-    """Start no further step."""
-    operations.cancel(rollout_id, actor())
-    return redirect(url_for(".show", rollout_id=rollout_id), 303)
+    moved = _waves(rollout_id, steps, after)
+    return render_template("rollouts/_changes.html", **cursor, changed=changed, waves=moved, step=step)
 
 
 def _cursor(rollout_id: int) -> dict[str, Any]:
     rev = rollouts.cursor(rollout_id)  # read first: what is read after it can only be newer, and is then sent again
     rollout = rollouts.rollout(rollout_id)
     part = asked_slice(PER_PAGE).within(rollout.hosts)
-    return {"rollout": rollout, "rev": rev, "every": interval(rollout.moving), "page": Page((), rollout.hosts, part)}
+    return {
+        "rollout": rollout,
+        "followers": rollouts.followers(rollout_id),
+        **liveness.watched(rollout.moving),
+        "rev": rev,
+        "every": interval(rollout.moving),
+        "page": Page((), rollout.hosts, part),
+    }
 
 
 def _steps(rollout_id: int, part: Slice) -> list[StepRow]:
     """The steps on the page's slice of the list, which is long for a rollout of thousands of hosts."""
     return rollouts.steps(rollout_id, with_lines=False, part=part)
+
+
+def _waves(rollout_id: int, steps: list[StepRow], since: int = -1) -> list[WaveRow]:
+    """The waves of ``steps`` of which something changed after the revision ``since``."""
+    return waves.waves(rollout_id, steps[0].wave, steps[-1].wave, since) if steps else []
 
 
 def _telling(rollout_id: int) -> StepRow | None:

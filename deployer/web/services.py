@@ -13,6 +13,7 @@ from deployer.operations import catalog as operations
 from deployer.queries import catalog, fleet
 from deployer.queries.catalog import ServiceRow
 from deployer.queries.paging import Slice
+from deployer.web import liveness
 from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -97,7 +98,7 @@ def changes(service_id: int) -> str | tuple[str, int]:
     """What changed after the revision ``since``: nothing (204), rows, or whole lists when rows came or went."""
     since = asked_since()
     rev, structure = catalog.revision(service_id)
-    if rev == since:
+    if rev == since and not liveness.has_changed():
         return "", 204
     service = catalog.service(service_id)
     changed = fleet.instances(service_id, fleet.InstanceFilter(since=since), Slice(limit=ONE_BY_ONE))
@@ -113,7 +114,8 @@ def changes(service_id: int) -> str | tuple[str, int]:
 
 
 def _cursor(service: ServiceRow) -> dict[str, Any]:
-    return {"service": service, "every": interval(service.locked > 0)}
+    held = service.locked > 0
+    return {"service": service, "every": interval(held), **liveness.watched(held)}
 
 
 def _instances(service_id: int) -> dict[str, Any]:

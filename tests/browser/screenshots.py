@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import launched, missing_chromium
 from tests.browser.pause import PausedWorker, workers
+from tests.browser.scripted import Scripted
 from tests.browser.visits import Visits, instance_row, open_dialog, sign_in
 from tests.demo.tree import Tree
 
@@ -141,6 +144,45 @@ def shoot_lists_and_forms(page: Page, demo: Tree) -> None:
     shoot(page, "add-host-refused")
 
 
+def shoot_follow_ups(page: Page, demo: Tree) -> None:
+    """A rollout that waits at its gate after a host failed, and what can be done there; a host that is not verified."""
+    service = Scripted.add(demo, "reports", "Nightly reports")
+    service.break_host("demo-4")
+    rollout = service.roll_out(
+        "1.2.0", *(f"demo-{n}" for n in range(3, 7)), wave_size="2", stop_after="2", pause_after_first="true"
+    )
+    page.goto(f"/rollouts/{rollout}")
+    for name, words in {"dialog-continue": "Continue…", "dialog-undo": "Undo…"}.items():
+        page.get_by_role("link", name=words).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        shoot(page, name, whole=False)
+        page.keyboard.press("Escape")
+    shoot(page, "rollout-gate")
+    page.goto(f"/services/{service.id}")
+    shoot(page, "service-unverified")
+    page.goto(f"/rollouts/{rollout}/undo")
+    page.get_by_role("button", name="Undo 2 hosts").click()
+    page.wait_for_url(f"**/rollouts/{rollout + 1}")
+    demo.wait_for_rollout(rollout + 1)
+    page.reload()
+    shoot(page, "rollout-undo")
+    page.goto(f"/rollouts/{rollout}")
+    page.get_by_role("link", name="Retry 1 failed host…").click()
+    shoot(page, "dialog-retry", whole=False)
+
+
+def shoot_no_worker(page: Page, demo: Tree) -> None:
+    """A rollout for which nobody is there."""
+    worker = PausedWorker(demo)
+    rollout = demo.roll_out("billing", "1.1.0", "1.4.0", host=host_id(demo, "billing", "demo-3"))
+    with contextlib.closing(sqlite3.connect(demo.home / "deployer.db", timeout=30, isolation_level=None)) as database:
+        database.execute("DELETE FROM worker")
+    page.goto(f"/rollouts/{rollout}")
+    shoot(page, "no-worker")
+    worker.go_on()
+    demo.wait_for_rollout(rollout)
+
+
 def main() -> None:
     """Take all of them, on a demo of their own."""
     reason = missing_chromium()
@@ -162,6 +204,9 @@ def main() -> None:
             shoot_service(page, demo)
             shoot_lists_and_forms(page, demo)
             stop_and_go(demo, signal.SIGCONT)
+            demo.wait_for_rollout(rollout, 120)  # it stood still for longer than its leases
+            shoot_follow_ups(page, demo)
+            shoot_no_worker(page, demo)
             demo.stop()
         finally:
             demo.fell()

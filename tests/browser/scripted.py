@@ -12,6 +12,7 @@ from tests.demo.tree import Tree
 DEPLOY = """
 echo "Installing $DEPLOYER_VERSION."
 while [ -e "$1" ]; do sleep 0.05; done
+if [ -e "$1.$DEPLOYER_HOST" ]; then echo "This host is broken."; exit 1; fi
 mkdir -p "$DEPLOYER_ROOT"
 printf '%s\\n' "$DEPLOYER_VERSION" >"$DEPLOYER_ROOT/version"
 echo "$DEPLOYER_VERSION is in place."
@@ -63,11 +64,30 @@ class Scripted:
         """Let it through."""
         self.gate.unlink(missing_ok=True)
 
+    def break_host(self, hostname: str) -> None:
+        """From now on a deployment fails there, and before the first that succeeded no probe is answered."""
+        Path(f"{self.gate}.{hostname}").touch()
+
+    def mend_host(self, hostname: str) -> None:
+        """Let it succeed."""
+        Path(f"{self.gate}.{hostname}").unlink()
+
+    def answer(self, hostname: str, version: str) -> None:
+        """Let a probe of the host answer, as after a deployment by hand."""
+        root = self.demo.home / "hosts" / hostname / self.name
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "version").write_text(version)
+
+    def runs(self, hostname: str) -> str:
+        """The version that is recorded for the host."""
+        rows = self.demo.instances(self.name)
+        return next(str(row["version"]) for row in rows if row["host"].split(":")[0] == hostname)
+
     def host_ids(self, *hostnames: str) -> str:
         """As the API wants to have them."""
         rows = self.demo.instances(self.name)
         return ",".join(str(row["host_id"]) for row in rows if row["host"].split(":")[0] in hostnames)
 
-    def roll_out(self, target: str, *hostnames: str) -> int:
+    def roll_out(self, target: str, *hostnames: str, **strategy: str) -> int:
         """Start an upgrade from 1.1.0 over the API, as the demo's user; its id."""
-        return self.demo.roll_out(self.name, "1.1.0", target, host=self.host_ids(*hostnames))
+        return self.demo.roll_out(self.name, "1.1.0", target, host=self.host_ids(*hostnames), **strategy)

@@ -126,10 +126,12 @@ class Tree:
         """The instances of a service, as the API tells them."""
         return list(self.call(f"/services/{self.service(service)}/instances"))
 
-    def roll_out(self, service: str, source: str, target: str, action: str = "upgrade", host: str = "all") -> int:
+    def roll_out(
+        self, service: str, source: str, target: str, action: str = "upgrade", host: str = "all", **strategy: str
+    ) -> int:
         """Start a rollout; its id."""
         place = f"/services/{self.service(service)}/versions/{self.version(service, source)}/{action}"
-        accepted = self.call(place, {"dest_version": str(self.version(service, target)), "host": host})
+        accepted = self.call(place, {"dest_version": str(self.version(service, target)), "host": host, **strategy})
         return int(accepted["rollout_id"])
 
     def wait_for_rollout(self, rollout_id: int, seconds: float = 30) -> str:

@@ -15,17 +15,18 @@ from werkzeug.datastructures import MultiDict
 
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import StartRollout
-from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.people import SignedIn
-from deployer.queries import catalog, fleet, rollouts
+from deployer.queries import catalog, fleet, rollouts, waves
 from deployer.queries.paging import Slice
 from deployer.resources import folder
-from deployer.web import choosing, present
+from deployer.web import choosing, following, liveness, present
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
+from deployer.web.forms.followup import ReviewedForm
 from deployer.web.forms.rollout import RolloutForm
 from tests.web.conftest import Visitor
 from tests.world import ADMIN, World
@@ -133,13 +134,23 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
         "changed": rollouts.steps(rollout_id),
+        "followers": [(rollout_id, Origin.UNDO)],
+        "waves": waves.waves(rollout_id, 1, 1),
+        "wave": waves.waves(rollout_id, 1, 1)[0],
+        **following.choice(rollout_id, "undo", None),
+        **liveness.watched(waited_for=True),
         "rev": service.rev,
         "every": "3s",
     }
 
 
 def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, sign_in: SignIn, rollout_id: int) -> None:
-    forms = {"services": ServiceForm.of({}), "versions": VersionForm.of({}), "rollouts": RolloutForm.of({})}
+    forms = {
+        "services": ServiceForm.of({}),
+        "versions": VersionForm.of({}),
+        "rollouts": RolloutForm.of({}),
+        "followups": ReviewedForm.of({}),
+    }
     with sqlite_app.test_request_context("/services"):
         login_user(Person(SignedIn("key", ADMIN)))
         shown = everything(sqlite_world, rollout_id)
@@ -171,6 +182,9 @@ def pages(world: World, rollout_id: int) -> list[str]:
         f"{service}/instances/new",
         "/rollouts",
         f"/rollouts/{rollout_id}",
+        f"/rollouts/{rollout_id}/resume",
+        f"/rollouts/{rollout_id}/undo",
+        f"/rollouts/{rollout_id}/retry",
         "/hosts",
         "/hosts/new",
     ]
@@ -262,7 +276,7 @@ class TestChanges:
         _, structure = catalog.revision(sqlite_world.service)
         text = ann.get(self.path(sqlite_world, structure)).text
         sent = re.findall(r'<hx-partial id="([^"]+)"', text)
-        assert sent[:2] == ["service-facts", "service-actions"]
+        assert sent[:3] == ["service-worker", "service-facts", "service-actions"]
         assert len([name for name in sent if name.startswith("instance-")]) == 3
         assert "instances" not in sent
         assert 'hx-trigger="every 700ms' in text
@@ -271,7 +285,7 @@ class TestChanges:
         rev, _ = catalog.revision(sqlite_world.service)
         add_version(sqlite_world.service, NewVersion("9.9.9", Build(BuildStatus.BUILDING)), ADMIN)
         text = ann.get(self.path(sqlite_world, rev)).text
-        assert re.findall(r'<hx-partial id="([^"]+)"', text)[2:] == ["instances", "versions"]
+        assert re.findall(r'<hx-partial id="([^"]+)"', text)[3:] == ["instances", "versions"]
         assert "9.9.9" in text
 
     def test_an_idle_page_polls_slowly(self, ann: Visitor, sqlite_world: World) -> None:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
 from deployer.operations import fleet as operations
+from deployer.operations import probes
 from deployer.queries import catalog, fleet
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
@@ -23,6 +24,7 @@ def routes(api: Blueprint) -> None:
     api.post("/hosts")(_add_host)
     api.get("/services/<id:service_id>/instances")(_instances)
     api.post("/services/<id:service_id>/instances")(_record_instance)
+    api.post("/services/<id:service_id>/instances/<id:instance_id>/probe")(_probe)
 
 
 def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
@@ -47,6 +49,7 @@ def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
         "updated_by": row.updated_by,
         "updated": when(row.updated),
         "evidence": row.evidence.value,
+        "probe_by": row.probe_by,
     }
 
 
@@ -91,3 +94,11 @@ def _record_instance(service_id: int) -> Response:
     form = InstanceForm.read(read_values(InstanceForm.field_names()))
     instance_id = operations.record_instance(service_id, form.new(), actor())
     return answer(instance_json(fleet.instance(instance_id)), status=201)
+
+
+def _probe(service_id: int, instance_id: int) -> Response:
+    actor().require(Verb.ROLL_OUT)
+    read_values(())
+    fleet.instance_of(service_id, instance_id)
+    probes.ask(instance_id, actor())
+    return answer(instance_json(fleet.instance(instance_id)), status=202)

@@ -1,4 +1,4 @@
-"""The main job over JSON: what can be chosen, what would happen, start, look, cancel."""
+"""The main job over JSON: what can be chosen, what would happen, start, look."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ def routes(api: Blueprint) -> None:
     api.post("/services/<id:service_id>/versions/<id:version_id>/<action>/plan")(_plan)
     api.get("/rollouts")(_rollouts)
     api.get("/rollouts/<id:rollout_id>")(_rollout)
-    api.post("/rollouts/<id:rollout_id>/cancel")(_cancel)
 
 
 def rollout_json(row: rollouts.RolloutRow) -> dict[str, Any]:
@@ -152,10 +151,3 @@ def _rollout(rollout_id: int) -> Response:
     only()
     row = rollouts.rollout(rollout_id)
     return answer(rollout_json(row) | {"steps": [step_json(step) for step in rollouts.steps(rollout_id)]})
-
-
-def _cancel(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
-    read_values(())
-    operations.cancel(rollout_id, actor())
-    return answer(rollout_json(rollouts.rollout(rollout_id)), status=202)
