@@ -98,7 +98,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
     # The longest wait for a lock of the database; beyond it something is wrong, and saying so beats hanging. A process
     # that was frozen in the middle of a transaction loses it, so that its locks do not stand before everybody else.
     if settings.database_url.startswith("postgresql"):
-        timeouts = "-c lock_timeout=30000 -c idle_in_transaction_session_timeout=10000"
+        timeouts = "-c lock_timeout=30000 -c idle_in_transaction_session_timeout=20000"
         # Without these a connection whose other end was cut off the network would hang for a quarter of an hour.
         network = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
         return {"pool_pre_ping": True, "connect_args": {"options": timeouts, **network, "keepalives_count": 2}}
