@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -120,6 +120,14 @@ def running(settings: Settings) -> Iterator[Flask]:
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _no_open_transaction() -> Iterator[None]:
+    """What a test has read of a world that it shares is done with: PostgreSQL ends who stands in a transaction idly."""
+    yield
+    if has_app_context():
+        db.session.rollback()
 
 
 @pytest.fixture
