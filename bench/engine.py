@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -126,10 +127,13 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        db.session.rollback()  # no transaction is open while we wait
         for process in self.processes:
-            process.terminate()
+            process.terminate()  # once: a second signal ends a worker at once, without its report
         for process in self.processes:
-            lifetime.end(process, 10)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            lifetime.end(process, 0)
 
     def measured(self, hosts: int, wall: float) -> Measured:
         """What carrying out a rollout took them, by their own reports."""
