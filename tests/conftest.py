@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import copy
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
 from deployer.app import create_app
 from deployer.config import Settings
 from deployer.extensions import db
+from deployer.operations import people
 from tests.postgres import Cluster, missing_postgres
 from tests.world import World
 
@@ -72,33 +81,75 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgresql_template(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a migrated PostgreSQL database to copy."""
     url = postgres.create("template_deployer")
     migrated(settings_for(tmp_path_factory.mktemp("template"), url))
     return "template_deployer"
 
 
-def fresh_database(kind: str, request: pytest.FixtureRequest, home: Path) -> str:
-    """The address of an empty, migrated database of the kind."""
+def filled(settings: Settings) -> World:
+    """Build the world in the database, once; to build it for every test would take half a second each."""
+    # A password is verified with the effort that its hash names; a small one makes every sign-in quick.
+    with mock.patch.object(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)):
+        for _app in running(settings):
+            world = World.build()
+    return world
+
+
+@pytest.fixture(scope="session")
+def sqlite_world_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
+    """A SQLite file to copy, and the world in it."""
+    home = tmp_path_factory.mktemp("template")
+    file = home / "deployer.db"
+    shutil.copy(sqlite_template, file)
+    return file, filled(settings_for(home, f"sqlite:///{file}"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_world_template(
+    postgres: Cluster, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, World]:
+    """The name of a PostgreSQL database to copy, and the world in it."""
+    url = postgres.create("template_world", postgresql_template)
+    return "template_world", filled(settings_for(tmp_path_factory.mktemp("template"), url))
+
+
+@contextlib.contextmanager
+def copied(kind: str, template: Path | str, request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+    """The address of a copy that exists for the time of the block."""
     if kind == "sqlite":
         file = home / "deployer.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), file)
-        return f"sqlite:///{file}"
+        shutil.copy(template, file)
+        yield f"sqlite:///{file}"
+        return
     cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.create(cluster.unused_name(), request.getfixturevalue("postgres_template"))
+    name = cluster.unused_name()
+    yield cluster.create(name, str(template))
+    cluster.drop(name)
+
+
+def fresh_database(kind: str, request: pytest.FixtureRequest, home: Path) -> AbstractContextManager[str]:
+    """A migrated database of the kind for the time of a block, with the world in it if the test has one."""
+    if {"world", "sqlite_world"} & set(request.fixturenames):
+        template, _world = request.getfixturevalue(f"{kind}_world_template")
+    else:
+        template = request.getfixturevalue(f"{kind}_template")
+    return copied(kind, template, request, home)
 
 
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh database; a test that asks for it runs on SQLite and on PostgreSQL."""
-    return fresh_database(request.param, request, tmp_path)
+    with fresh_database(request.param, request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
-def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh SQLite database, for tests to which the database makes no difference."""
-    return fresh_database("sqlite", request, tmp_path)
+    with fresh_database("sqlite", request, tmp_path) as url:
+        yield url
 
 
 class Outsider(FlaskClient):
@@ -109,10 +160,28 @@ class Outsider(FlaskClient):
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
+class Compiled(BytecodeCache):
+    """Compiled templates, which one application leaves to the next: a test has one of its own, and shows few pages."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._codes:
+            bucket.bytecode_from_string(self._codes[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 def running(settings: Settings) -> Iterator[Flask]:
     """An application for a test, with nothing left open behind it."""
     app = create_app(settings)
     app.testing = True
+    app.jinja_env.bytecode_cache = COMPILED
     app.test_client_class = Outsider
     # Failures must show as the 500 that a user would see, not as an exception inside the test client.
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -137,9 +206,10 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def world(app: Flask) -> World:
+def world(app: Flask, request: pytest.FixtureRequest) -> World:
     """One service with versions of every build status on three hosts, and a second service."""
-    return World.build()
+    kind = make_url(app.config["SETTINGS"].database_url).get_backend_name()
+    return copy.deepcopy(request.getfixturevalue(f"{kind}_world_template")[1])
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -147,8 +217,10 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """A world for a whole module of tests that change nothing, and check that they did not. Its application's context
     is the current one."""
     home = tmp_path_factory.mktemp("shared")
-    for _app in running(settings_for(home, fresh_database(request.param, request, home))):
-        yield World.build()
+    template, world = request.getfixturevalue(f"{request.param}_world_template")
+    with copied(request.param, template, request, home) as url:
+        for _app in running(settings_for(home, url)):
+            yield world
 
 
 @pytest.fixture
@@ -158,6 +230,6 @@ def sqlite_app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def sqlite_world(sqlite_app: Flask) -> World:
+def sqlite_world(sqlite_app: Flask, sqlite_world_template: tuple[Path, World]) -> World:
     """As ``world``, on SQLite only."""
-    return World.build()
+    return copy.deepcopy(sqlite_world_template[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,9 @@ import urllib.request
 from types import TracebackType
 
 from deployer.config import Settings
+from tests.loopback import free_port, own_address
+
+HOST = own_address(1)
 
 
 class Server:
@@ -22,10 +24,8 @@ class Server:
         self.size = ["--workers", str(workers), "--threads", str(threads)]
 
     def __enter__(self) -> Server:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.port = free_port(HOST)
+        self.address = f"http://{HOST}:{self.port}"
         environment = {
             "PATH": os.environ["PATH"],
             "DEPLOYER_HOME": str(self.settings.home),
@@ -36,7 +36,7 @@ class Server:
         self.log = self.settings.home / "web.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deployer", "web", "--bind", f"127.0.0.1:{self.port}", *self.size],
+                [sys.executable, "-m", "deployer", "web", "--bind", f"{HOST}:{self.port}", *self.size],
                 env=environment,
                 stdout=output,
                 stderr=output,

@@ -19,6 +19,7 @@ from deployer.extensions import db
 from deployer.models import Host, Instance
 from deployer.operations import catalog, people
 from deployer.operations.catalog import Build, NewService, NewVersion
+from tests.server import HOST
 from tests.world import ADMIN, PASSWORD
 
 
@@ -88,7 +89,7 @@ def storm(port: int, ground: Ground, wanted: list[tuple[int, ...]]) -> list[Answ
     headers = {"Authorization": f"Bearer {ground.token}", "Content-Type": "application/json"}
 
     def client(hosts: tuple[int, ...]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection(HOST, port, timeout=60)
         try:
             connection.connect()
             body = json.dumps({"dest_version": ground.target, "host": ",".join(map(str, hosts))})

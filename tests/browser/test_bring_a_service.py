@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import sys
 import urllib.request
 from pathlib import Path
@@ -16,21 +15,15 @@ from deployer.demo.artifacts import build_artifact
 from tests.browser.scripted import Scripted
 from tests.browser.visits import Visits, instance_row
 from tests.demo.tree import Tree
+from tests.loopback import free_port, own_address
 
-ADDRESS = "127.0.1.77"
+ADDRESS = own_address(1)
 
 
 def fill(page: Page, fields: dict[str, str]) -> None:
     """Fill in text fields by their labels."""
     for label, text in fields.items():
         page.get_by_label(label, exact=True).fill(text)
-
-
-def free_port() -> int:
-    """A port of ADDRESS that nothing uses."""
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
 
 
 def test_from_an_empty_form_to_a_service_that_answers(page: Page, demo: Tree, tmp_path: Path) -> None:
@@ -57,7 +50,7 @@ def test_from_an_empty_form_to_a_service_that_answers(page: Page, demo: Tree, tm
         page.get_by_role("button", name="Add version").click()
         expect(page.locator("#versions")).to_contain_text(label)
 
-    port = free_port()
+    port = free_port(ADDRESS)
     page.get_by_role("link", name="Record instance").click()
     page.get_by_label("Host", exact=True).select_option(label=f"own-1 ({ADDRESS})")
     page.get_by_label("Version that runs there").select_option(label="2.13.8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from tests.chaos.books import Books
 from tests.chaos.fleet import Fleet, settle
 from tests.chaos.program import Program
 from tests.demo.tree import MARK, Tree
+from tests.loopback import free_port, own_address
 from tests.postgres import Cluster
 
 LOOK_SECONDS = 0.2
@@ -111,7 +111,7 @@ def built(database: str, size: int, seed: str) -> Iterator[Town]:
             fleet = settle(settings, size, seed)
             db.session.remove()
             db.engine.dispose()
-        place = f"127.0.0.1:{_free_port()}"
+        place = f"{own_address(1)}:{free_port(own_address(1))}"
         redis.mkdir()
         valkey = [embedded.find_server(), "--port", "0", "--unixsocket", "socket", "--appendonly", "yes", "--save", ""]
         argvs = {"redis": valkey, "web": [*deployer, "web", "--bind", place]}
@@ -129,9 +129,3 @@ def built(database: str, size: int, seed: str) -> Iterator[Town]:
     assert Tree(home, town.programs["web"].process).gone(), "something is left running"
     if not town.keep:
         shutil.rmtree(home)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

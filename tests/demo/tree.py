@@ -13,9 +13,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from deployer import lifetime
 
 MARK = "DEPLOYER_TEST_TREE"
 READY_SECONDS = 60
@@ -29,6 +32,7 @@ class Tree:
     process: subprocess.Popen[str]
     ready: dict[str, str] = field(default_factory=dict)
     extra: str = ""  # what stdout said beside the line that tells that it is ready
+    seen: dict[int, str] = field(default_factory=dict)  # what was alive when it was ready, and since when
 
     @classmethod
     def plant(cls, home: Path, program: list[str] | None = None, cwd: Path | None = None, **env: str) -> Tree:
@@ -43,6 +47,7 @@ class Tree:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_as_from_a_terminal(),  # noqa: PLW1509 (it only calls the kernel)
         )
         return cls(home, process)
 
@@ -57,6 +62,7 @@ class Tree:
             tree.fell()
             raise AssertionError(f"the demo did not start: {tree.process.communicate()[1]}")
         tree.ready = json.loads(line)
+        tree.seen = {pid: began for pid in tree.alive() if (began := _began(pid))}
         return tree
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
@@ -91,9 +97,13 @@ class Tree:
     def gone(self, seconds: float = 5) -> bool:
         """Whether everything has ended, soon."""
         until = time.monotonic() + seconds
-        while self.alive() and time.monotonic() < until:
+        while (self.alive() or self.ending()) and time.monotonic() < until:
             time.sleep(0.05)
-        return not self.alive()
+        return not self.alive() and not self.ending()
+
+    def ending(self) -> list[int]:
+        """Who is not over yet. A process that ends loses its command line first, and its ports only then."""
+        return [pid for pid, began in self.seen.items() if _began(pid) == began]
 
     def pid_of(self, word: str) -> int:
         """The oldest process whose command line has ``word``."""
@@ -143,6 +153,26 @@ class Tree:
                 return state
             time.sleep(0.1)
         raise AssertionError(f"rollout {rollout_id} is still {state}")
+
+
+def _began(pid: int) -> str | None:
+    """When the process was started, in the kernel's words; None when it has ended."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else rest[18]
+
+
+def _as_from_a_terminal() -> Callable[[], None]:
+    """It hears a hang-up even when the tests run under nohup, and does not outlive tests that were killed."""
+    bond = lifetime.bond()
+
+    def in_child() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        bond()
+
+    return in_child
 
 
 def told_version(instance: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -35,9 +34,10 @@ from deployer.operations import catalog, fleet, rollouts
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.fleet import NewHost, NewInstance
 from deployer.remote.local import LocalRunner
+from tests.loopback import free_port, own_address
 from tests.world import ADMIN
 
-ADDRESSES = ("127.0.0.31", "127.0.0.32")
+ADDRESSES = (own_address(1), own_address(2))
 VERSIONS = {"1.0.0": "ok", "1.1.0": "ok", "1.2.0": "unhealthy", "1.3.0": "crash", "1.4.0": "ok"}
 
 
@@ -115,11 +115,8 @@ def real_fleet(app: Flask) -> Iterator[Fleet]:
     home: Path = app.config["SETTINGS"].home
     os.mkfifo(home / "lifeline")
     writer = os.open(home / "lifeline", os.O_RDWR | os.O_CLOEXEC)
-    with socket.socket() as free:
-        free.bind((ADDRESSES[0], 0))
-        port = int(free.getsockname()[1])
     try:
-        found = Fleet(home, port)
+        found = Fleet(home, free_port(ADDRESSES[0]))
         found.install()
         yield found
     finally:

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import os
-import socket
 import sys
 import tarfile
 import urllib.error
@@ -21,6 +20,7 @@ from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.release import Task
 from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
 from deployer.remote.local import LocalRunner
+from tests.loopback import free_port, own_address
 
 
 class Notes:
@@ -41,7 +41,7 @@ class Notes:
         return "\n".join(self.lines)
 
 
-ADDRESS = "127.0.0.9"
+ADDRESS = own_address(1)
 RECIPE = ReleaseRecipe(
     restart=(sys.executable, "restart.py"), health=HealthCheck(timeout=1.5), keep=5, restart_timeout=30
 )
@@ -135,10 +135,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def port() -> int:
-    """A port of 127.0.0.9 that is free now."""
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        return int(free.getsockname()[1])
+    """A port that is free now."""
+    return free_port(ADDRESS)
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
