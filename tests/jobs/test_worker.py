@@ -219,7 +219,8 @@ def test_a_worker_says_that_it_lives_while_it_waits_and_while_it_works(
     wait_for(lambda: bool(living()))
     (known,) = workers.living()
     assert known.name.endswith(f":{process.pid}")
-    real_fleet.start("1.2.0")  # takes some seconds
+    # Takes longer than a worker stays silent: one host after the other waits in vain for its health check.
+    real_fleet.start("1.2.0", strategy=Strategy(WaveSize(hosts=1), stop_after=2))
 
     def seen_while_working() -> bool:
         seen = living()[0].seen
