@@ -20,7 +20,7 @@ from deployer.domain.plan import (
     check_build,
     is_ahead,
 )
-from deployer.domain.status import Action, BuildStatus, Evidence, Origin, RolloutState, StepState
+from deployer.domain.status import TOUCHED, Action, BuildStatus, Evidence, Origin, RolloutState, StepState
 from deployer.domain.strategy import Strategy
 
 # An undo goes to all hosts at once and on to the last of them, whatever happens on the others.
@@ -29,7 +29,10 @@ UNDO_STRATEGY = Strategy(stop_after=MAX_HOSTS)
 
 @dataclass(frozen=True)
 class DoneStep:
-    """A step of the earlier rollout, and how its instance stands now: ``runs`` is recorded there, by ``evidence``."""
+    """A step of the earlier rollout, and how its instance stands now: ``runs`` is recorded there, by ``evidence``.
+
+    ``later`` is the rollout that has worked on it last since then, if one has: what it did is not ours to take back.
+    """
 
     state: StepState
     from_version: VersionSnapshot
@@ -37,6 +40,7 @@ class DoneStep:
     instance: InstanceSnapshot
     runs: VersionSnapshot
     evidence: Evidence
+    later: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def plan_undo(earlier: Earlier, hosts: HostChoice) -> FollowUp:
     one is none of the rollout's.
     """
     action = Action.REVERT if earlier.action is Action.UPGRADE else Action.UPGRADE
-    touched = [step for step in earlier.steps if step.state in (StepState.SUCCEEDED, StepState.FAILED)]
+    touched = [step for step in earlier.steps if step.state in TOUCHED]
     chosen, left_out = _judged(touched, hosts, _why_no_undo, N_("There is nothing to undo."))
     steps = [
         _planned(step, step.to_version, step.from_version, UNDO_STRATEGY, position, len(chosen))
@@ -119,9 +123,19 @@ def plan_retry(earlier: Earlier, hosts: HostChoice) -> FollowUp:
     return FollowUp(plan, left_out)
 
 
-def _why_no_undo(step: DoneStep) -> Note | None:
+def _why_not_at_all(step: DoneStep) -> Note | None:
+    """What keeps any rollout from following this one on a host."""
     if step.instance.holder:
         return _held(step.instance.holder)
+    if step.later is not None:
+        facts = {"rollout": step.later, "version": step.runs.label}
+        return Note(N_("Rollout #%(rollout)s has worked on it since; it runs %(version)s."), facts)
+    return None
+
+
+def _why_no_undo(step: DoneStep) -> Note | None:
+    if why := _why_not_at_all(step):
+        return why
     unsure = step.evidence is Evidence.UNVERIFIED
     if step.runs.id == step.from_version.id and not unsure:
         return Note(N_("It runs %(version)s again."), {"version": step.runs.label})
@@ -134,8 +148,8 @@ def _why_no_undo(step: DoneStep) -> Note | None:
 
 
 def _why_no_retry(action: Action, step: DoneStep) -> Note | None:
-    if step.instance.holder:
-        return _held(step.instance.holder)
+    if why := _why_not_at_all(step):
+        return why
     there = step.runs.id == step.to_version.id
     if there and step.evidence is not Evidence.UNVERIFIED and not step.instance.status.is_failed:
         return Note(N_("It runs %(version)s by now."), {"version": step.runs.label})

@@ -76,6 +76,9 @@ class StepState(StrEnum):
         return self not in (StepState.QUEUED, StepState.RUNNING)
 
 
+TOUCHED = (StepState.SUCCEEDED, StepState.FAILED)  # something was done on the host
+
+
 class RolloutState(StrEnum):
     """One accepted request, over all its steps."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from deployer.domain.followup import DoneStep, Earlier
 from deployer.domain.plan import Holder, InstanceSnapshot, StartRollout, VersionSnapshot
 from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
-from deployer.domain.status import InstanceStatus
+from deployer.domain.status import TOUCHED, InstanceStatus
 from deployer.domain.strategy import Strategy, parse_wave_size
 from deployer.models.catalog import Service, Version
 from deployer.models.columns import among
@@ -58,12 +58,20 @@ def for_plan(
 
 def earlier(session: Session, rollout: Rollout, service: Service) -> Earlier:
     """A rollout and how the instances of its steps stand now."""
+    since = aliased(Step)
+    later = (
+        select(func.max(since.rollout_id))
+        .where(since.instance_id == Step.instance_id, since.id > Step.id, since.state.in_(TOUCHED))
+        .correlate(Step)
+        .scalar_subquery()
+    )
     columns: tuple[Any, ...] = (
         Step.state,
         Step.from_version_id,
         Step.to_version_id,
         Instance.version_id,
         Instance.evidence,
+        later,
     )
     query = _with_holder(select(*columns, *_INSTANCE)).join(Step, Step.instance_id == Instance.id)
     rows = session.execute(query.where(Step.rollout_id == rollout.id)).all()
@@ -77,8 +85,8 @@ def earlier(session: Session, rollout: Rollout, service: Service) -> Earlier:
         known[rollout.to_version_id],
         strategy(rollout),
         tuple(
-            DoneStep(state, known[source], known[target], _instance(*rest), known[runs], evidence)
-            for state, source, target, runs, evidence, *rest in rows
+            DoneStep(state, known[source], known[target], _instance(*rest), known[runs], evidence, last)
+            for state, source, target, runs, evidence, last, *rest in rows
         ),
     )
 

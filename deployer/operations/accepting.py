@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from deployer.domain.errors import N_, Conflict
+from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import RolloutPlan
 from deployer.domain.token import PlanToken
 from deployer.extensions import db
@@ -68,19 +70,33 @@ def accept(
     return Accepted(rollout.id, tuple(plan.host_ids))
 
 
-def accepted_before(by: str, token: PlanToken | None) -> Accepted | None:
-    """The rollout that the same person started with the very same plan: a form that is sent twice starts one."""
+def accepted_before(
+    by: str, token: PlanToken | None, hosts: HostChoice, is_meant: Callable[[Rollout], bool]
+) -> Accepted | None:
+    """The rollout that the same person started with the very same plan: a form that is sent twice starts one.
+
+    Raises :class:`Conflict` on ``plan`` when the token was used, but not for what is asked now: for other ``hosts``, or
+    a rollout that ``is_meant`` does not know again.
+    """
     if token is None:
         return None
-    rollout_id = db.session.execute(
-        select(Rollout.id).where(Rollout.created_by == by, Rollout.plan_token == str(token))
+    rollout = db.session.execute(
+        select(Rollout).where(Rollout.created_by == by, Rollout.plan_token == str(token))
     ).scalar_one_or_none()
-    if rollout_id is None:
+    if rollout is None:
         return None
-    hosts = (
+    of_steps = (
         select(Instance.host_id)
         .join(Step, Step.instance_id == Instance.id)
-        .where(Step.rollout_id == rollout_id)
+        .where(Step.rollout_id == rollout.id)
         .order_by(Step.id)
     )
-    return Accepted(rollout_id, tuple(db.session.execute(hosts).scalars()))
+    host_ids = tuple(db.session.execute(of_steps).scalars())
+    if not is_meant(rollout) or not (hosts.everyone or set(hosts.ids) == set(host_ids)):
+        raise Conflict(
+            N_("This plan has been started already, as rollout #%(rollout)s, and it was another one."),
+            N_("Nothing was started. Ask for the plan of what you want now, and send its token."),
+            "plan",
+            {"rollout": rollout.id},
+        )
+    return Accepted(rollout.id, host_ids)

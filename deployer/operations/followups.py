@@ -12,7 +12,7 @@ from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
-from deployer.domain.status import StepState
+from deployer.domain.status import Origin, StepState
 from deployer.domain.token import PlanToken
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
@@ -44,7 +44,7 @@ def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | No
     actor.require(Verb.ROLL_OUT)
     with transaction():
         rollout, rev = locked(rollout_id)
-        following = _known(actor, token)
+        following = _known(rollout, Origin.UNDO, hosts, actor, token)
         if following is None:
             if not rollout.state.is_final and _is_at_work(rollout_id):
                 following = _undo_when_ended(rollout, rev, hosts, actor)
@@ -61,15 +61,20 @@ def retry(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | N
     actor.require(Verb.ROLL_OUT)
     with transaction():
         rollout, rev = locked(rollout_id)
-        following = _known(actor, token)
+        following = _known(rollout, Origin.RETRY, hosts, actor, token)
         if following is None:
             following = _follow(rollout, rev, plan_retry, hosts, actor, token)
     queue.ring(rollout_id)
     return following
 
 
-def _known(actor: Actor, token: PlanToken | None) -> Following | None:
-    accepted = accepted_before(actor.name, token)
+def _known(
+    rollout: Rollout, origin: Origin, hosts: HostChoice, actor: Actor, token: PlanToken | None
+) -> Following | None:
+    def is_meant(known: Rollout) -> bool:
+        return (known.origin, known.origin_id) == (origin, rollout.id)
+
+    accepted = accepted_before(actor.name, token, hosts, is_meant)
     return None if accepted is None else Following(accepted)
 
 

@@ -35,7 +35,7 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
             raise no_such("service", command.service_id)
         # The service's row first, in every writer: one order of locks, so no deadlock, and revisions never reorder.
         rev = claims.bump(session(), service.id)
-        accepted = accepted_before(actor.name, command.token)
+        accepted = accepted_before(actor.name, command.token, command.hosts, lambda known: _is_same(known, command))
         if accepted is None:
             plan = _planned(service, command, rev)
             changes.check_unchanged(service, plan, command.token, rev)
@@ -43,6 +43,13 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
     # Only after the commit: a worker that is faster than us must find the rows. If it fails, the rows are the outbox.
     queue.ring(accepted.rollout_id)
     return accepted
+
+
+def _is_same(known: Rollout, command: StartRollout) -> bool:
+    """Whether the rollout is what ``command`` asks for; its hosts are compared elsewhere."""
+    asked = (command.service_id, command.action, command.from_version_id, command.to_version_id, command.strategy)
+    of_rollout = (known.service_id, known.action, known.from_version_id, known.to_version_id)
+    return asked == (*of_rollout, snapshots.strategy(known)) and known.origin is None
 
 
 def _planned(service: Service, command: StartRollout, rev: int) -> RolloutPlan:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployer.domain.errors import no_such
-from deployer.domain.followup import Earlier, LeftOut, plan_retry, plan_undo
+from deployer.domain.errors import Conflict, no_such
+from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
 from deployer.domain.token import PlanToken
 from deployer.extensions import db
 from deployer.models import Rollout, Service, snapshots
+from deployer.queries.rollouts import RolloutRow
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,32 @@ def retry(rollout_id: int, hosts: HostChoice) -> Preview:
     service, earlier, rev = _earlier(rollout_id)
     found = plan_retry(earlier, hosts)
     return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What of it would come to something now: whether an undo, and on how many hosts a retry."""
+
+    undo: bool
+    retry: int
+
+
+def offers(row: RolloutRow) -> Offers:
+    """What can follow a rollout, by its hosts as they are now."""
+    if not row.may_undo and not row.may_retry:
+        return Offers(undo=False, retry=0)
+    if row.undo_waits:
+        return Offers(undo=not row.undo_by, retry=0)
+    _, earlier, _ = _earlier(row.id)
+    again = _hosts_of(plan_retry, earlier) if row.may_retry else 0
+    return Offers(undo=_hosts_of(plan_undo, earlier) > 0, retry=again)
+
+
+def _hosts_of(planner: Callable[[Earlier, HostChoice], FollowUp], earlier: Earlier) -> int:
+    try:
+        return len(planner(earlier, HostChoice(everyone=True)).plan.steps)
+    except Conflict:
+        return 0
 
 
 def _earlier(rollout_id: int) -> tuple[Service, Earlier, int]:

@@ -45,6 +45,7 @@ class RolloutRow:
     undo_by: str
     origin: Origin | None
     origin_id: int | None
+    undone_by: int | None
     waves: int
     hosts: int
     queued: int
@@ -56,8 +57,8 @@ class RolloutRow:
 
     @property
     def done(self) -> int:
-        """Hosts for which nothing more will happen."""
-        return self.hosts - self.queued - self.running
+        """Hosts on which the work has come to an end, well or not."""
+        return self.succeeded + self.failed
 
     @property
     def may_cancel(self) -> bool:
@@ -76,9 +77,8 @@ class RolloutRow:
 
     @property
     def may_undo(self) -> bool:
-        """Whether it has touched hosts, and nobody has asked for an undo yet. What can really be undone is judged by
-        the hosts as they are then."""
-        return bool(self.succeeded or self.failed or self.running) and not self.undo_by
+        """Whether it has touched hosts. What can really be undone is judged by the hosts as they are."""
+        return bool(self.succeeded or self.failed or self.running)
 
     @property
     def undo_waits(self) -> bool:
@@ -141,6 +141,13 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .group_by(Step.rollout_id)
         .subquery()
     )
+    follower = aliased(Rollout)
+    undone_by = (
+        select(func.max(follower.id))
+        .where(follower.origin_id == Rollout.id, follower.origin == Origin.UNDO)
+        .correlate(Rollout)
+        .scalar_subquery()
+    )
     return (
         select(
             Rollout.id,
@@ -164,6 +171,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Rollout.undo_by,
             Rollout.origin,
             Rollout.origin_id,
+            undone_by,
             tally.c.waves,
             tally.c.hosts,
             *(tally.c[state.value] for state in StepState),

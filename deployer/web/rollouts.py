@@ -162,6 +162,7 @@ def _cursor(rollout_id: int) -> dict[str, Any]:
     return {
         "rollout": rollout,
         "followers": rollouts.followers(rollout_id),
+        "offers": plans.offers(rollout),
         **liveness.watched(rollout.moving),
         "rev": rev,
         "every": interval(rollout.moving),

@@ -44,6 +44,7 @@ def rollout_json(row: rollouts.RolloutRow) -> dict[str, Any]:
         "reason": row.reason,
         "origin": row.origin.value if row.origin else None,
         "origin_id": row.origin_id,
+        "undone_by": row.undone_by,
         "wave": row.wave,
         "waves": row.waves,
         "wave_size": row.wave_size,
