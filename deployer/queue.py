@@ -205,12 +205,6 @@ def ring_if_silent() -> None:
             _enqueue(connection, 0)
 
 
-def is_silent() -> bool:
-    """Whether nothing is waiting in Redis; raises redis.RedisError when it cannot be asked."""
-    with connect(current_app.config["REDIS_URL"]) as connection:
-        return bool(_queue(connection).is_empty())
-
-
 def _queue(connection: redis.Redis) -> Queue:
     return Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
 

@@ -17,7 +17,6 @@ from deployer.domain.plan import (
     PlannedStep,
     RolloutPlan,
     VersionSnapshot,
-    check_build,
     is_ahead,
 )
 from deployer.domain.status import TOUCHED, Action, BuildStatus, Evidence, Origin, RolloutState, StepState
@@ -91,15 +90,13 @@ def plan_undo(earlier: Earlier, hosts: HostChoice) -> FollowUp:
 
 
 def plan_retry(earlier: Earlier, hosts: HostChoice) -> FollowUp:
-    """Try the hosts that failed again. Raises as :func:`plan_undo`, while the rollout goes on, and when the target may
-    be none any more (S7)."""
+    """Try the hosts that failed again. Raises as :func:`plan_undo`, and while the rollout goes on."""
     if not earlier.state.is_final:
         raise Conflict(
             N_("This rollout has not ended yet."),
             N_("It is %(state)s. Wait for its end or cancel it, then try its failed hosts again."),
             facts={"state": earlier.state.value},
         )
-    check_build(earlier.target)
     failed = [step for step in earlier.steps if step.state is StepState.FAILED]
 
     def why_not(step: DoneStep) -> Note | None:
@@ -141,6 +138,7 @@ def _why_no_undo(step: DoneStep) -> Note | None:
         return Note(N_("It runs %(version)s again."), {"version": step.runs.label})
     if step.runs.id not in (step.to_version.id, step.from_version.id):
         return Note(N_("It runs %(version)s by now."), {"version": step.runs.label})
+    # Not whether it has an artifact: the release is most likely still on the host, and nobody can say from here.
     if step.from_version.status is not BuildStatus.SUCCESS:
         facts = {"version": step.from_version.label}
         return Note(N_("The build of %(version)s, to which it would go back, did not succeed."), facts)
@@ -150,6 +148,8 @@ def _why_no_undo(step: DoneStep) -> Note | None:
 def _why_no_retry(action: Action, step: DoneStep) -> Note | None:
     if why := _why_not_at_all(step):
         return why
+    if step.to_version.status is not BuildStatus.SUCCESS or not step.to_version.deployable:  # S7
+        return Note(N_("%(version)s cannot be put on a host any more."), {"version": step.to_version.label})
     there = step.runs.id == step.to_version.id
     if there and step.evidence is not Evidence.UNVERIFIED and not step.instance.status.is_failed:
         return Note(N_("It runs %(version)s by now."), {"version": step.runs.label})

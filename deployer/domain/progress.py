@@ -10,7 +10,9 @@ from deployer.domain.status import OnFailure, RolloutState, StepState
 from deployer.domain.strategy import Strategy
 from deployer.domain.transitions import RolloutEvent
 
-MAX_ATTEMPTS = 3  # of one step; a host that costs a worker each time must not do so for ever
+# Of one step: three tries, each of which takes one attempt to do it and one to look after it. A host that costs a
+# worker each time must not do so for ever.
+MAX_ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Move:
-    """One thing to do now: meet ``event``, if there is one, and be in ``wave`` afterwards."""
+    """One thing to do now: meet ``event``, if there is one, and be in ``wave`` afterwards. ``at_gate``: from now on it
+    waits because it was started so, and not because somebody paused it."""
 
     event: RolloutEvent | None
     wave: int
+    at_gate: bool = False
 
 
 def next_move(standing: Standing) -> Move | None:
@@ -59,8 +63,11 @@ def next_move(standing: Standing) -> Move | None:
     here = standing.tally(standing.wave)
     if here[StepState.QUEUED] or here[StepState.RUNNING] or standing.wave >= standing.last_wave:
         return None
-    at_gate = standing.wave == 1 and standing.strategy.pause_after_first and standing.state is RolloutState.RUNNING
-    return Move(RolloutEvent.HOLD if at_gate else None, standing.wave + 1)
+    # Straight to where there is work: of ten thousand waves of one host each, a person may have left out all but one.
+    ahead = min(wave for (wave, state), count in standing.steps.items() if count and not state.is_final)
+    at_gate = standing.wave == 1 and standing.strategy.pause_after_first
+    holds = at_gate and standing.state is RolloutState.RUNNING
+    return Move(RolloutEvent.HOLD if holds else None, ahead, at_gate)
 
 
 def failed_too_often(standing: Standing) -> bool:

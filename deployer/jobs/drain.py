@@ -28,6 +28,7 @@ T = TypeVar("T")
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how often a busy job looks for work that was accepted meanwhile
 GATHER_SECONDS = 0.05  # what ends within this time is settled together
+RECOVERIES = 10  # steps of lost workers that a full worker takes over at a time: their hosts have waited enough
 PATIENCE_SECONDS = 15.0  # that a database may be away; less than what is left of a lease after a heartbeat
 RETRY_SECONDS = 0.5
 SAY_SECONDS = 0.4  # how often new log lines are written
@@ -170,7 +171,8 @@ class Drain:
             await self.database(self.errands.ring)  # it may be more than we can do: another worker may have free hands
 
     async def _look_around(self) -> None:
-        for step in await self.database(steps.take_over, self.name):
+        free = max(self.slots - len(self.running), RECOVERIES)
+        for step in await self.database(steps.take_over, self.name, free):
             await self._let_go(step)
             self._begin(step, self.errands.look_after)
         for probe in await self.database(probes.waiting_probes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer import queue
+from deployer.extensions import db
 from deployer.jobs import identity
 from deployer.operations import probes, steps, workers
 
@@ -15,5 +16,7 @@ def tick(name: str, slots: int) -> None:
         if identity.is_dead(holder):  # nobody has to wait for its leases to run out
             steps.expire_leases(holder)
     # One bell is enough: who answers it looks at everything.
-    if steps.waiting_rollouts() or probes.waiting_probes():
+    waits = bool(steps.waiting_rollouts() or probes.waiting_probes())
+    db.session.rollback()  # no transaction is open while a network waits
+    if waits:
         queue.ring_if_silent()

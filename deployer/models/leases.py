@@ -13,6 +13,13 @@ from deployer.models.columns import Now, among
 from deployer.models.rollouts import Rollout, Step
 
 
+def lock(session: Session, step_ids: Iterable[int]) -> None:
+    """Lock the steps' rows in the one order in which everybody does; else those who write several rows one statement
+    after another would deadlock on PostgreSQL. On SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(Step.id).where(among(session, Step.id, step_ids)).order_by(Step.id).with_for_update())
+
+
 def take(
     session: Session, rollout_id: int, wave: int, slots: int, worker: str, lease_seconds: float, rev: int
 ) -> dict[int, int]:
@@ -47,6 +54,7 @@ def take(
 
 def renew(session: Session, held: Mapping[int, int], lease_seconds: float) -> set[int]:
     """Renew the leases of ``held`` (step id → attempt). Returns the ids that are still ours."""
+    lock(session, held)
     ours: set[int] = set()
     for attempt in sorted(set(held.values())):
         ids = [step_id for step_id, its in held.items() if its == attempt]
@@ -74,6 +82,7 @@ def expired() -> tuple[ColumnElement[bool], ...]:
 
 def expire(session: Session, worker: str) -> int:
     """Let the leases of ``worker`` run out now: it is known to be dead. Returns how many it had."""
+    lock(session, session.execute(select(Step.id).where(Step.worker == worker)).scalars())
     return changed(
         session,
         update(Step)
@@ -83,13 +92,17 @@ def expire(session: Session, worker: str) -> int:
     )
 
 
-def take_over(session: Session, service_id: int, worker: str, lease_seconds: float, rev: int) -> dict[int, int]:
-    """Give every expired step of a service to ``worker`` under the next fencing number. Returns step id → attempt."""
+def take_over(
+    session: Session, service_id: int, worker: str, slots: int, lease_seconds: float, rev: int
+) -> dict[int, int]:
+    """Give up to ``slots`` expired steps of a service to ``worker`` under the next fencing number. Returns step id →
+    attempt."""
     lost = (
         select(Step.id)
         .join(Rollout, Rollout.id == Step.rollout_id)
         .where(Rollout.service_id == service_id, *expired())
         .order_by(Step.id)
+        .limit(slots)
         .with_for_update(of=Step, skip_locked=True)
     )
     statement = (

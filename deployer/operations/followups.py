@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from deployer import queue
 from deployer.domain.access import Actor, Verb
-from deployer.domain.errors import N_, Conflict
+from deployer.domain.errors import N_, Conflict, Note
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
 from deployer.domain.status import Origin, StepState
-from deployer.domain.token import PlanToken
+from deployer.domain.token import PlanChanged, PlanToken
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Rollout, Service, Step, snapshots
@@ -47,7 +47,7 @@ def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | No
         following = _known(rollout, Origin.UNDO, hosts, actor, token)
         if following is None:
             if not rollout.state.is_final and _is_at_work(rollout_id):
-                following = _undo_when_ended(rollout, rev, hosts, actor)
+                following = _undo_when_ended(rollout, rev, hosts, actor, token)
             else:
                 if not rollout.state.is_final:
                     _end(rollout, rev, actor)
@@ -83,7 +83,15 @@ def _is_at_work(rollout_id: int) -> bool:
     return db.session.execute(running).first() is not None
 
 
-def _undo_when_ended(rollout: Rollout, rev: int, hosts: HostChoice, actor: Actor) -> Following:
+def _undo_when_ended(rollout: Rollout, rev: int, hosts: HostChoice, actor: Actor, token: PlanToken | None) -> Following:
+    if rollout.undo_by:
+        raise Conflict(
+            N_("%(by)s has asked for an undo already."),
+            N_("It begins when the hosts that are being worked on are done."),
+            facts={"by": rollout.undo_by},
+        )
+    if token is not None:  # which hosts there will be is not known yet
+        raise PlanChanged((Note(N_("Hosts of this rollout are being worked on now.")),))
     if not hosts.everyone:
         raise Conflict(
             N_("Hosts are being worked on; single ones cannot be chosen yet."),

@@ -5,8 +5,6 @@ Part of the caller's transaction, which holds the service's row.
 
 from __future__ import annotations
 
-import contextlib
-
 from sqlalchemy import func, select
 
 from deployer.domain.errors import Conflict
@@ -28,6 +26,8 @@ def go_on(rollout: Rollout, rev: int, *, undo: bool = True) -> None:
     rollout.rev = rev
     while move := next_move(standing := _standing(rollout)):
         rollout.wave = move.wave
+        if move.at_gate:
+            rollout.paused_by = ""
         if move.event is None:
             continue
         meet(rollout, move.event)
@@ -64,6 +64,10 @@ def _undo(rollout: Rollout, rev: int) -> None:
     session = db.session()
     session.flush()
     service = session.get_one(Service, rollout.service_id)
-    with contextlib.suppress(Conflict):  # every host is back already, or another rollout has it
+    by = rollout.undo_by or rollout.created_by
+    try:
         plan = plan_undo(snapshots.earlier(session, rollout, service), HostChoice(everyone=True)).plan
-        accept(service, plan, rev, by=rollout.undo_by or rollout.created_by)
+    except Conflict as nothing:  # every host is back already, or another rollout has it
+        audit(by, "undo", "rollout", rollout.id, nothing=str(nothing))
+        return
+    accept(service, plan, rev, by=by)

@@ -107,6 +107,7 @@ def say(said: Iterable[Said]) -> None:
         alike[one.step.place.service_id, one.step.attempt, one.phase].append(one)
     with transaction() as session:
         revs = _bumped(one.step for group in alike.values() for one in group)
+        leases.lock(session(), [one.step.step_id for group in alike.values() for one in group])
         logs = []
         for (service_id, attempt, phase), group in alike.items():
             values = {} if phase is None else {"phase": phase}
@@ -133,6 +134,7 @@ def settle_steps(ends: Iterable[tuple[TakenStep, Settlement]]) -> set[int]:
     written: dict[int, TakenStep] = {}
     with transaction() as session:
         revs = _bumped(step for group in alike.values() for step in group)
+        leases.lock(session(), [step.step_id for group in alike.values() for step in group])
         for (rollout_id, attempt, end), group in alike.items():
             rev = revs[group[0].place.service_id]
             again = end.untouched and may_requeue(session.get_one(Rollout, rollout_id).state, attempt)
@@ -212,8 +214,9 @@ def waiting_rollouts() -> list[int]:
     return list(db.session.execute(rows).scalars())
 
 
-def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenStep]:
-    """Take the steps whose leases have run out, each with the next fencing number: who had them can no longer write."""
+def take_over(worker: str, slots: int = 1_000, lease_seconds: float = LEASE_SECONDS) -> list[TakenStep]:
+    """Take up to ``slots`` of the steps whose leases have run out, each with the next fencing number: who had them can
+    no longer write."""
     lost = (
         select(Rollout.service_id)
         .join(Step, Step.rollout_id == Rollout.id)
@@ -228,7 +231,7 @@ def take_over(worker: str, lease_seconds: float = LEASE_SECONDS) -> list[TakenSt
         taken: dict[int, int] = {}
         for service_id in service_ids:
             rev = claims.bump(session(), service_id)
-            taken |= leases.take_over(session(), service_id, worker, lease_seconds, rev)
+            taken |= leases.take_over(session(), service_id, worker, slots - len(taken), lease_seconds, rev)
         return _described(taken)
 
 

@@ -229,13 +229,9 @@ def latest(service_ids: Iterable[int]) -> dict[int, RolloutRow]:
     return {row.service_id: row for row in (RolloutRow(*row) for row in rows)}
 
 
-def steps(
-    rollout_id: int, since: int | None = None, with_lines: bool = True, part: Slice | None = None
-) -> list[StepRow]:
-    """The steps of a rollout by wave and hostname; with ``since`` only those that changed after that revision."""
+def steps(rollout_id: int, with_lines: bool = True, part: Slice | None = None) -> list[StepRow]:
+    """The steps of a rollout by wave and hostname."""
     query = _steps(rollout_id)
-    if since is not None:
-        query = query.where(Step.rev > since)
     if part is not None:
         query = sliced(query, part)
     rows = [StepRow(*row) for row in db.session.execute(query)]

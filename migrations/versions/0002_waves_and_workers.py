@@ -48,6 +48,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # States that the program of then does not know. What was paused goes on: it could not be resumed any more.
+    op.execute("UPDATE step SET state = 'cancelled' WHERE state = 'skipped'")
+    op.execute("UPDATE rollout SET state = 'cancelling' WHERE state = 'stopping'")
+    op.execute("UPDATE rollout SET state = 'running' WHERE state = 'paused'")
     op.drop_index("ix_worker_seen", "worker")
     op.drop_table("worker")
     op.drop_index("ix_instance_probe_by", "instance")

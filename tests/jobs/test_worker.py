@@ -121,7 +121,8 @@ def test_work_accepted_while_redis_was_away_is_found_by_the_next_worker(
     app.config["REDIS_URL"] = "unix:///nowhere/redis.sock"
     rollout_id = real_fleet.start("1.4.0")
     app.config["REDIS_URL"] = reachable
-    assert queue.is_silent()
+    with queue.connect(reachable) as connection:
+        assert connection.llen(f"rq:queue:{queue.NAME}") == 0
     worker()
     wait_for(ended(rollout_id))
     assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED

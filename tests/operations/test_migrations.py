@@ -5,13 +5,16 @@ from __future__ import annotations
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from deployer.domain.hosts import HostChoice
 from deployer.domain.status import BuildStatus
 from deployer.extensions import db
 from deployer.models import Instance, Version
-from tests.world import World
+from deployer.operations import rollouts
+from tests.standings import MAKERS
+from tests.world import ADMIN, World
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(app: Flask) -> None:
@@ -23,6 +26,23 @@ def test_the_migrations_can_be_taken_back_and_made_again(app: Flask) -> None:
     assert inspect(db.engine).get_table_names() == ["alembic_version"]
     flask_migrate.upgrade()
     assert set(inspect(db.engine).get_table_names()) == {*db.metadata.tables, "alembic_version"}
+
+
+def test_what_the_older_program_does_not_know_is_taken_back_to_what_it_knows(app: Flask, world: World) -> None:
+    paused = MAKERS["gate"](world)
+    rollouts.resume(paused, HostChoice(everyone=False, ids=(world.hosts["web-2"],)), ADMIN)
+    rollouts.pause(paused, ADMIN)
+    MAKERS["stopping"](world)
+    db.session.remove()
+    flask_migrate.downgrade(revision="0001")
+    with db.engine.connect() as connection:
+        assert connection.execute(text("SELECT state FROM rollout ORDER BY id")).scalars().all() == [
+            "running",
+            "cancelling",
+        ]
+        states = connection.execute(text("SELECT state FROM step ORDER BY id")).scalars().all()
+    assert states[:3] == ["succeeded", "queued", "cancelled"]
+    flask_migrate.upgrade()
 
 
 def test_a_host_has_at_most_one_instance_of_a_service(app: Flask, world: World) -> None:
