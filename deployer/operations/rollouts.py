@@ -124,4 +124,4 @@ def _waiting(rollout_id: int) -> dict[int, int]:
         .join(Step, Step.instance_id == Instance.id)
         .where(Step.rollout_id == rollout_id, Step.state == StepState.QUEUED)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
