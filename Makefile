@@ -35,6 +35,11 @@ demo: $(VENV)/.installed ## Run the console with a demo fleet on port 8000 (PORT
 test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, PostgreSQL and sshd first where it may
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: model
+model: $(VENV)/.installed-dev ## Look for runs of bad luck that break the protocol, in simulated time (EXAMPLES=… of them)
+	@MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/model/test_model.py $(ARGS)
+EXAMPLES ?= 2000
+
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Check format, style, types and who imports whom
 	@$(BIN)/ruff check
