@@ -37,6 +37,11 @@ test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, Postgr
 # Whole files go to two processes, in their order: so each process makes what a folder shares at most once.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
+.PHONY: model
+model: $(VENV)/.installed-dev ## Look for runs of bad luck that break the protocol, in simulated time (EXAMPLES=… of them)
+	@MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/model/test_model.py $(ARGS)
+EXAMPLES ?= 2000
+
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Check format, style, types and who imports whom
 	@$(BIN)/ruff check

@@ -11,7 +11,7 @@ from deployer.domain.errors import Conflict, Invalid
 from deployer.domain.followup import UNDO_STRATEGY, DoneStep, Earlier, plan_retry, plan_undo
 from deployer.domain.hosts import MAX_HOSTS, HostChoice
 from deployer.domain.plan import Holder, InstanceSnapshot, VersionSnapshot
-from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, StepState
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
 from deployer.domain.strategy import Strategy, WaveSize
 
 V1, V2, V3, V4 = (VersionSnapshot(n, f"1.{n}", BuildStatus.SUCCESS, deployable=True) for n in (1, 2, 3, 4))
@@ -38,7 +38,7 @@ def done(
 
 
 def earlier(*steps: DoneStep, action: Action = Action.UPGRADE) -> Earlier:
-    return Earlier(7, action, V2, V3, ONE_BY_ONE, steps)
+    return Earlier(7, RolloutState.FAILED, action, V2, V3, ONE_BY_ONE, steps)
 
 
 def only(*host_ids: int) -> HostChoice:
@@ -206,3 +206,9 @@ def test_a_strange_host_refuses_the_whole_request(planner: object) -> None:
     with pytest.raises(Invalid, match="999") as refused:
         planner(steps, only(101, 999))  # type: ignore[operator]
     assert refused.value.field == "host"
+
+
+@pytest.mark.parametrize("state", [state for state in RolloutState if not state.is_final])
+def test_a_rollout_that_goes_on_is_not_tried_again(state: RolloutState) -> None:
+    with pytest.raises(Conflict, match=state.value):
+        plan_retry(replace(earlier(done(1, StepState.FAILED, V2)), state=state), ALL)
