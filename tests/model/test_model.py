@@ -17,4 +17,4 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))  # that ``make model`` ask
 def test_whatever_happens_no_host_is_worked_on_twice_and_all_accepted_work_ends(
     simulated_database: Database, bells: Bells
 ) -> None:
-    explore(simulated_database, bells, EXAMPLES or 40, anew=bool(EXAMPLES), shrink=True)
+    explore(simulated_database, bells, EXAMPLES or 15, anew=bool(EXAMPLES), shrink=True)

@@ -190,9 +190,9 @@ def test_a_host_that_has_moved_on_towards_the_target_is_tried_again_from_there()
     "target", [replace(V3, status=BuildStatus.FAILED), replace(V3, deployable=False)], ids=["bad build", "no artifact"]
 )
 def test_a_target_that_is_none_any_more_is_not_tried_again(target: VersionSnapshot) -> None:
-    with pytest.raises(Conflict) as refused:
-        plan_retry(replace(earlier(done(1, StepState.FAILED, V2)), target=target), ALL)
-    assert refused.value.field == "dest_version"
+    failed = replace(done(1, StepState.FAILED, V2), to_version=target)
+    with pytest.raises(Conflict, match=f"{target.label} cannot be put on a host any more"):
+        plan_retry(earlier(failed), ALL)
 
 
 def test_a_retry_of_a_rollout_without_failures_is_refused() -> None:

@@ -43,14 +43,18 @@ def standing(
         pytest.param(standing([OK, Q], [Q]), None, id="a step of this wave waits"),
         pytest.param(standing([OK, OK], [Q]), Move(None, 2), id="on to the next wave"),
         pytest.param(standing([OK, BAD], [Q]), Move(None, 2), id="on, fewer failures than it may lose"),
-        pytest.param(standing([OK], [SKIP, SKIP], [Q], at=1), Move(None, 2), id="into a wave that is empty by now"),
+        pytest.param(standing([OK], [SKIP, SKIP], [Q], at=1), Move(None, 3), id="past a wave that is empty by now"),
         pytest.param(standing([OK], [SKIP, SKIP], [Q], at=2), Move(None, 3), id="and out of it again"),
         pytest.param(standing([OK], [R], at=2), None, id="the last wave runs"),
-        pytest.param(standing([OK], [Q], strategy=GATE), Move(RolloutEvent.HOLD, 2), id="wait at the gate"),
+        pytest.param(
+            standing([OK], [Q], strategy=GATE), Move(RolloutEvent.HOLD, 2, at_gate=True), id="wait at the gate"
+        ),
         pytest.param(standing([OK], [OK], [Q], at=2, strategy=GATE), Move(None, 3), id="there is one gate only"),
         pytest.param(standing([OK], strategy=GATE), Move(RolloutEvent.END_WELL, 1), id="no gate behind the last wave"),
         pytest.param(
-            standing([OK], [Q], state=RolloutState.PAUSED, strategy=GATE), Move(None, 2), id="a person paused before"
+            standing([OK], [Q], state=RolloutState.PAUSED, strategy=GATE),
+            Move(None, 2, at_gate=True),
+            id="a person paused before: the gate holds all the same",
         ),
         pytest.param(
             standing([BAD, Q], [Q], strategy=ONE_FAILURE), Move(RolloutEvent.STOP, 1), id="stop within the wave"
