@@ -194,7 +194,7 @@ def test_a_dialog_with_nothing_to_do_says_why_and_has_no_button(
 ) -> None:
     for state, kind, words in (
         ("followed", "undo", "There is nothing to undo."),
-        ("followed", "undo", "web-1: It runs 1.1.0 again."),
+        ("followed", "undo", "has worked on it since; it runs 1.1.0."),
         ("followed", "retry", "There is no failed host to try again."),
         ("running", "retry", "This rollout has not ended yet."),
         ("running", "resume", "This rollout does not wait to be continued."),
