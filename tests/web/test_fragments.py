@@ -20,7 +20,7 @@ from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.people import SignedIn
-from deployer.queries import catalog, fleet, rollouts, waves
+from deployer.queries import catalog, fleet, plans, rollouts, waves
 from deployer.queries.paging import Slice
 from deployer.resources import folder
 from deployer.web import choosing, following, liveness, present
@@ -135,6 +135,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
         "changed": rollouts.steps(rollout_id),
         "followers": [(rollout_id, Origin.UNDO)],
+        "offers": plans.offers(rollouts.rollout(rollout_id)),
         "waves": waves.waves(rollout_id, 1, 1),
         "wave": waves.waves(rollout_id, 1, 1)[0],
         **following.choice(rollout_id, "undo", None),
