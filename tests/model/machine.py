@@ -46,10 +46,14 @@ class Machine(RuleBasedStateMachine):
     database: ClassVar[Database]
     bells: ClassVar[Bells]
 
-    @initialize(strategy=STRATEGIES, instance=NUMBERS, goal=NUMBERS, hosts=SUBSETS, times=st.integers(0, 60))
-    def begin(self, strategy: Strategy, instance: int, goal: int, hosts: set[int], times: int) -> None:
-        """There is work from the start."""
+    @initialize(
+        strategy=STRATEGIES, instance=NUMBERS, goal=NUMBERS, hosts=SUBSETS, bad=SUBSETS, times=st.integers(0, 60)
+    )
+    def begin(self, strategy: Strategy, instance: int, goal: int, hosts: set[int], bad: set[int], times: int) -> None:
+        """There is work from the start, and some of it goes wrong."""
         self.sim = Simulation(self.database, self.bells)
+        for number in bad:
+            self.sim.fleet.places["abcd"[number], "orders"].fails_next = True
         self.start_rollout(strategy, instance, goal, hosts)
         self.one_works(0, times)
 
