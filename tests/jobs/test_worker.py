@@ -20,12 +20,16 @@ from sqlalchemy import select
 
 from deployer import embedded, queue
 from deployer.config import read_settings
+from deployer.domain.recipe import HealthCheck, ReleaseRecipe
 from deployer.domain.status import Action, InstanceStatus, RolloutState, StepState
 from deployer.domain.strategy import Strategy, WaveSize
 from deployer.extensions import db
 from deployer.models import Step
+from deployer.operations import catalog
+from deployer.operations.catalog import NewService
 from deployer.queries import rollouts, workers
 from tests.jobs.conftest import Fleet
+from tests.world import ADMIN
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 45) -> None:
@@ -220,8 +224,10 @@ def test_a_worker_says_that_it_lives_while_it_waits_and_while_it_works(
     wait_for(lambda: bool(living()))
     (known,) = workers.living()
     assert known.name.endswith(f":{process.pid}")
-    # Takes longer than a worker stays silent: one host after the other waits in vain for its health check.
-    real_fleet.start("1.2.0", strategy=Strategy(WaveSize(hosts=1), stop_after=2))
+    # Its health check is waited for in vain for longer than a worker stays silent.
+    recipe = ReleaseRecipe((sys.executable, "restart.py"), health=HealthCheck(timeout=2.0 * queue.TICK_SECONDS))
+    catalog.change_service(real_fleet.service, NewService("orders", recipe), ADMIN)
+    real_fleet.start("1.2.0")
 
     def seen_while_working() -> bool:
         seen = living()[0].seen
