@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from deployer.domain.access import Actor, Role, Scope
 from deployer.domain.recipe import ReleaseRecipe
 from deployer.domain.status import BuildStatus
@@ -81,10 +79,14 @@ class World:
         return {"Authorization": f"Bearer {token or self.token}"}
 
 
+_EVERYTHING = {
+    table.name: f'SELECT * FROM "{table.name}" ORDER BY {", ".join(key.name for key in table.primary_key)}'
+    for table in db.metadata.sorted_tables
+}
+
+
 def snapshot() -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table: what a refused request must leave exactly as it was."""
     db.session.rollback()
-    return {
-        table.name: [tuple(row) for row in db.session.execute(select(table).order_by(*table.primary_key))]
-        for table in db.metadata.sorted_tables
-    }
+    connection = db.session.connection()  # bare statements: this is called thousands of times
+    return {name: [tuple(row) for row in connection.exec_driver_sql(query)] for name, query in _EVERYTHING.items()}

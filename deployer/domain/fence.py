@@ -23,6 +23,7 @@ from deployer.domain.release import Command
 REFUSED: Final = 75  # EX_TEMPFAIL: nothing was run
 MISSING: Final = 127  # what a shell says of a program that it does not find
 LATER, HOST, PROGRAM = "later", "host", "program"  # why nothing was run
+_NO_ATTEMPT: Final = 10**9  # more than any step is ever given
 _NAME = "deployer-fence"
 _WORD = re.compile(rf"{_NAME} ({LATER}|{HOST}|{PROGRAM}): (.+)")
 
@@ -189,6 +190,11 @@ class Fence:
 
     step_id: int
     attempt: int
+
+    @classmethod
+    def after(cls, step_id: int) -> Fence:
+        """The fence of what comes after every attempt of a step that has ended, and before any later step."""
+        return cls(step_id, _NO_ATTEMPT)
 
 
 def fenced(command: Command, root: str, fence: Fence) -> Command:

@@ -211,7 +211,7 @@ class Drain:
                 step.from_label, step.to_label, "succeeded" if end.ok else end.error,
             )  # fmt: skip
         if ends:
-            await self._say(held.values())
+            await self._say(held.values(), self._insist)
             await self._settle_all(ends)
         for task in done:
             del self.running[task]
@@ -234,19 +234,19 @@ class Drain:
     async def _speak(self) -> None:
         while True:
             await asyncio.sleep(SAY_SECONDS)
-            await self._say(self.running.values())
+            await self._say(self.running.values(), self.database)
 
-    async def _say(self, held: Iterable[Held]) -> None:
+    async def _say(self, held: Iterable[Held], write: Database) -> None:
         async with self.saying:  # so that lines on their way are written when this returns
-            await self._write(held)
+            await self._write(held, write)
 
-    async def _write(self, held: Iterable[Held]) -> None:
+    async def _write(self, held: Iterable[Held], write: Database) -> None:
         drained = [(one, *one.journal.drain()) for one in held]
         said = [(one, lines, phase) for one, lines, phase in drained if lines or phase is not None]
         if not said:
             return
         try:
-            await self.database(steps.say, [Said(one.step, lines, phase) for one, lines, phase in said])
+            await write(steps.say, [Said(one.step, lines, phase) for one, lines, phase in said])
         except DBAPIError:
             # A database that is away for a moment must not fail an upgrade.
             for one, lines, phase in said:
@@ -270,7 +270,7 @@ class Drain:
                 if task in self.running and self.running[task].step.step_id not in ours:
                     task.cancel()
 
-    async def _insist(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _insist(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As ``database``, again and again while the database is away. Every operation here is guarded, so one that was
         done and not heard of changes nothing the second time."""
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from deployer import artifacts
+from deployer.domain import release
 from deployer.domain.fence import Fence
 from deployer.domain.recipe import parse_recipe
 from deployer.domain.release import Task
@@ -68,14 +69,29 @@ async def ask_what_is_left(step: TakenStep, say: Journal) -> Settlement:
 
 
 async def ask(probe_: TakenProbe) -> str | None:
-    """Which version the host really runs now, or None."""
-    task = _task(probe_.place, probe_.label, probe_.label)
-    return await _asked(functools.partial(runner_for, probe_.place), probe_.place, task)
+    """Which version the host really runs now, or None.
+
+    What the last step may have left at work there is ended first: it must not make the answer untrue afterwards.
+    """
+    place = probe_.place
+    task = _task(place, probe_.label, probe_.label)
+
+    async def reach() -> Runner:
+        runner = runner_for(place)
+        if not probe_.last_step:  # Deployer has never sent a command there
+            return runner
+        runner = FencedRunner(runner, task.root, Fence.after(probe_.last_step))
+        taken = await runner.run(release.nothing(), log.info)
+        if not taken.ok:
+            raise RunnerError(taken.failure)
+        return runner
+
+    return await _asked(reach, place, task)
 
 
-async def _asked(reach: Callable[[], Runner], place: Place, task: Task) -> str | None:
+async def _asked(reach: Callable[[], Awaitable[Runner]], place: Place, task: Task) -> str | None:
     try:
-        return await probe(reach(), parse_recipe(place.recipe), task, ASK_SECONDS)
+        return await probe(await reach(), parse_recipe(place.recipe), task, ASK_SECONDS)
     except Exception:
         log.exception("%s could not be asked for the version of %s", place.hostname, place.service)
         return None
@@ -87,7 +103,11 @@ async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlem
         return Settlement(False, None, str(problem))
     log.error("step %s crashed", step.step_id, exc_info=problem)
     say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
-    running = await _asked(functools.partial(fenced_runner, step), step.place, task_of(step))
+
+    async def reach() -> Runner:
+        return fenced_runner(step)
+
+    running = await _asked(reach, step.place, task_of(step))
     return Settlement(False, running, "Deployer itself failed; the log of the worker has the details.")
 
 

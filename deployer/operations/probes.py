@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from deployer import queue
 from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.status import Evidence
 from deployer.extensions import db
-from deployer.models import Instance, Rollout, Version, claims
+from deployer.models import Instance, Rollout, Step, Version, claims
 from deployer.models.columns import utc_now
 from deployer.operations.places import Place, places, version_id
 from deployer.operations.transaction import audit, transaction
@@ -22,12 +22,14 @@ AT_ONCE = 50
 @dataclass(frozen=True)
 class TakenProbe:
     """A question to ask. ``rev`` is the instance's revision: if it is another by the time of the answer, the answer is
-    about a host that has been changed since, and is thrown away."""
+    about a host that has been changed since, and is thrown away. ``last_step`` is the id of the last step that the
+    instance had, 0 if none: what may still be at work on the host is of no later one."""
 
     place: Place
     label: str
     by: str
     rev: int
+    last_step: int
 
 
 def ask(instance_id: int, actor: Actor) -> None:
@@ -56,15 +58,18 @@ def ask(instance_id: int, actor: Actor) -> None:
 
 def waiting_probes() -> list[TakenProbe]:
     """The questions that nobody has answered yet. Two workers may ask the same: reading changes nothing."""
+    last_step = select(func.max(Step.id)).where(Step.instance_id == Instance.id).scalar_subquery()
     rows = db.session.execute(
-        select(Instance.id, Instance.probe_by, Instance.rev, Version.label)
+        select(
+            Instance.id, Instance.probe_by, Instance.rev, Version.label, func.coalesce(last_step, 0).label("last_step")
+        )
         .join(Version, Version.id == Instance.version_id)
         .where(Instance.probe_by.is_not(None), Instance.rollout_id.is_(None))
         .order_by(Instance.id)
         .limit(AT_ONCE)
     ).all()
     at = places([row.id for row in rows]) if rows else {}
-    return [TakenProbe(at[row.id], row.label, row.probe_by, row.rev) for row in rows]
+    return [TakenProbe(at[row.id], row.label, row.probe_by, row.rev, row.last_step) for row in rows]
 
 
 def settle_probe(probe: TakenProbe, running: str | None) -> bool:

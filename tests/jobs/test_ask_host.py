@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 
@@ -10,13 +11,16 @@ from flask import Flask
 from sqlalchemy import update
 
 from deployer.domain.errors import Conflict
+from deployer.domain.fence import Fence, fenced
+from deployer.domain.release import Command
 from deployer.domain.status import Evidence
 from deployer.extensions import db
 from deployer.models import Instance
 from deployer.operations import probes
 from deployer.operations.transaction import transaction
-from deployer.queries import fleet
+from deployer.queries import fleet, rollouts
 from tests.jobs.conftest import Fleet
+from tests.jobs.test_drain import drain
 from tests.jobs.test_worker import wait_for, worker
 from tests.world import ADMIN
 
@@ -62,3 +66,19 @@ def test_a_host_that_a_rollout_holds_is_not_asked_and_it_is_said_who_holds_it(ap
         probes.ask(first, ADMIN)
     db.session.rollback()
     assert not fleet.instance(first).asked
+
+
+def test_what_a_step_left_at_work_on_the_host_ends_before_the_host_is_asked(
+    app: Flask, worker: Callable[[], subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    rollout_id = real_fleet.start("1.4.0")
+    drain(app)
+    step = rollouts.steps(rollout_id)[0]
+    root = str(real_fleet.home / "hosts" / "host-1" / "orders")
+    command = fenced(Command(("sh", "-c", "echo begun; sleep 60"), 60), root, Fence(step.id, 1))
+    with subprocess.Popen(command.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None and left.stdout.readline() == b"begun\n"
+        worker()
+        row = asked(step.instance_id)
+        assert left.wait(timeout=5) == -signal.SIGKILL
+    assert (row.evidence, row.version) == (Evidence.CONFIRMED, "1.4.0")

@@ -16,6 +16,7 @@ from deployer.domain.progress import MAX_ATTEMPTS
 from deployer.domain.recipe import parse_recipe
 from deployer.domain.status import Action, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.extensions import db
+from deployer.jobs import drain as jobs
 from deployer.jobs.deploy import Phase, deploy
 from deployer.jobs.drain import work
 from deployer.jobs.execute import runner_for, task_of
@@ -225,10 +226,12 @@ def lost_after_the_work(app: Flask, fleet: Fleet, target: str, until: Phase = Ph
     return rollout_id
 
 
-@pytest.mark.parametrize("operation", ["settle_steps", "say"])
+@pytest.mark.parametrize(("operation", "pause"), [("settle_steps", 60), ("say", 0.01), ("say", 60)])
 def test_a_database_that_is_away_for_a_moment_fails_no_step(
-    app: Flask, real_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str
+    app: Flask, real_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str, pause: float
 ) -> None:
+    """Whether it is away when a step says something on its way, or its last word, or when its end is written."""
+    monkeypatch.setattr(jobs, "SAY_SECONDS", pause)
     real, calls = getattr(steps, operation), 0
 
     def away(*args: Any) -> Any:

@@ -6,10 +6,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-
 from deployer.jobs.work import Journal
-from deployer.models import Step
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
 from tests.model.database import Database
@@ -68,7 +65,7 @@ class Errands:
     async def ask(self, probe: TakenProbe) -> str | None:
         """Which version runs. Fences off too: what an older worker has still under way would make the answer a lie."""
         slot = (probe.place.hostname, probe.place.service)
-        fence = self.database.run(_last_step, probe.place.instance_id, probe.rev), ANY_ATTEMPT
+        fence = probe.last_step, ANY_ATTEMPT
         try:
             self.fleet.fence_off(slot, fence)
             await asyncio.sleep(0.5)
@@ -106,10 +103,3 @@ class Errands:
 
 def _slot(step: TakenStep) -> Slot:
     return step.place.hostname, step.place.service
-
-
-def _last_step(instance_id: int, rev: int) -> int:
-    from deployer.extensions import db
-
-    query = select(func.max(Step.id)).where(Step.instance_id == instance_id, Step.rev <= rev)
-    return db.session.execute(query).scalar() or 0
