@@ -34,8 +34,9 @@ demo: $(VENV)/.installed ## Run the console with a demo fleet on port 8000 (PORT
 .PHONY: test
 test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, PostgreSQL and sshd first where it may
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
-# Whole files go to two processes, in their order: so each process makes what a folder shares at most once.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Whole files go to three processes, in their order: so each process makes what a folder shares at most once. One more
+# than there are cores on a small machine, because a third of the time is spent waiting.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: model
 model: $(VENV)/.installed-dev ## Look for runs of bad luck that break the protocol, in simulated time (EXAMPLES=… of them)
