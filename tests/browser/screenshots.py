@@ -166,7 +166,6 @@ def shoot_follow_ups(page: Page, demo: Tree) -> None:
     demo.wait_for_rollout(rollout + 1)
     page.reload()
     shoot(page, "rollout-undo")
-    page.goto(f"/rollouts/{rollout}")
     page.get_by_role("link", name="Retry 1 failed host…").click()
     shoot(page, "dialog-retry", whole=False)
 
