@@ -96,8 +96,8 @@ class TimedOut(RunnerError):
 
     kind = N_("timed out")
 
-    def __init__(self, phase: str, seconds: float) -> None:
-        super().__init__(f"{phase} took longer than {seconds:g} s.")
+    def __init__(self, phase: str, seconds: float, remedy: str = "") -> None:
+        super().__init__(f"{phase} took longer than {seconds:g} s.", remedy)
         self.phase = phase
 
 
