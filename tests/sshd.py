@@ -94,6 +94,7 @@ class Sshd:
                     "MaxStartups 200:30:400",
                     "MaxSessions 50",
                     "UseDNS no",
+                    "SetEnv SHLVL=1",  # a bash that does not seem to be the first one does not read its user's .bashrc
                     "LogLevel VERBOSE",
                     "Subsystem sftp internal-sftp",
                     "",

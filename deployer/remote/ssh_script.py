@@ -80,11 +80,11 @@ wait "$_deployer_guard"
 exit "$_deployer_status"
 """
 
-# _deployer_group: end it as a person would, then as nobody likes it.
+# _deployer_group: its leader may clean up for a while; then all that is left of it is killed.
 _END: Final = r"""
 kill -s TERM -- "-$_deployer_group" || exit 0
 tries=%d
-while [ "$((tries -= 1))" -gt 0 ] && kill -s 0 -- "-$_deployer_group"; do sleep 0.1; done
+while [ "$((tries -= 1))" -gt 0 ] && kill -s 0 "$_deployer_group"; do sleep 0.1; done
 kill -s KILL -- "-$_deployer_group"
 """
 

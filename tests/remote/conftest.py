@@ -20,7 +20,10 @@ from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.release import Task
 from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
 from deployer.remote.local import LocalRunner
+from tests.conftest import need
 from tests.loopback import free_port, own_address
+from tests.remote.ways import Way
+from tests.sshd import Sshd, missing_sshd
 
 
 class Notes:
@@ -115,6 +118,23 @@ def ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An sshd that does what it should."""
+    need(missing_sshd())
+    with Sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Way:
+    """The local way, unless the test asks for another or for both."""
+    return Way(request.getfixturevalue("sshd") if getattr(request, "param", "local") == "ssh" else None)
+
+
+over_both = pytest.mark.parametrize("way", ["local", "ssh"], indirect=True)
 
 
 @pytest.fixture
