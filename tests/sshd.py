@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import replace
@@ -101,6 +100,7 @@ class Sshd:
                 ]
             )
         )
+        before = len(self.log())
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [PROGRAM, "-D", "-e", "-f", str(config)],
@@ -110,7 +110,8 @@ class Sshd:
                 start_new_session=True,
             )
         until = time.monotonic() + 10
-        while not self._listens():
+        listens = f"Server listening on {self.address} port {self.port}."
+        while listens not in self.log()[before:]:
             assert self._process.poll() is None and time.monotonic() < until, self.log()
             time.sleep(0.01)
 
@@ -144,7 +145,8 @@ class Sshd:
 
     def log(self) -> str:
         """What it has said."""
-        return (self.directory / "log").read_text(errors="replace")
+        file = self.directory / "log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     @property
     def host_key(self) -> str:
@@ -162,10 +164,6 @@ class Sshd:
             secret=KeyFile(str(self.key)),
         )
         return replace(target, **changes)  # type: ignore[arg-type]
-
-    def _listens(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex((self.address, self.port)) == 0
 
 
 def public_key(file: Path) -> str:

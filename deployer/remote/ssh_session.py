@@ -21,7 +21,7 @@ from deployer.remote.ssh_target import SshTarget
 GRACE = 2.0  # seconds between TERM and KILL
 LINGER = 0.5  # seconds that the output may stay open, and silent, after the end of the process
 LONGEST_LINGER = 10.0  # the same, and not silent
-KILL_SECONDS = 3.0  # how long the end of what was killed is waited for
+KILL_SECONDS = 2.0  # how long the end of what was killed is waited for
 NOISE = 500  # bytes kept of what a login shell says before the command begins
 
 
@@ -161,33 +161,29 @@ async def _end(
     connection: asyncssh.SSHClientConnection, channel: asyncssh.SSHClientChannel[bytes], session: _Session
 ) -> None:
     """End the whole process group, first by a second session, then by the end of its input, which its guard sees."""
-    ender: asyncio.Task[None] | None = None
-    if session.group is not None:
-        ender = asyncio.create_task(_tell_to_end(connection, session.group))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE + 0.5):
-                await asyncio.wait([ender])
-                await session.exited.wait()
+    if session.group is None:
+        return  # nothing has begun, and nothing will: what would begin it is waiting for an input
+    told = False
+    with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
+        async with asyncio.timeout(GRACE + 1):
+            await _tell_to_end(connection, session.group)
+            told = True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(KILL_SECONDS):
-            if not session.exited.is_set():
+            if not session.exited.is_set() and not told:
                 channel.write_eof()
             await session.exited.wait()
-            if ender is not None:
-                await ender
-    if ender is not None:
-        ender.cancel()
 
 
 async def _tell_to_end(connection: asyncssh.SSHClientConnection, group: int) -> None:
-    ended = _Session(Output(lambda _line: None), "-")
+    """TERM, KILL for what is left after a while; returns when that is done. Raises ``asyncssh.Error``."""
+    ender = _Session(Output(lambda _line: None), "-")
+    channel, _ = await to_the_end(connection.create_session(lambda: ender, ssh_script.LINE, encoding=None))
     try:
-        channel, _ = await connection.create_session(lambda: ended, ssh_script.LINE, encoding=None)
         channel.write(ssh_script.end(group, GRACE))
-        await ended.exited.wait()
+        await ender.exited.wait()
+    finally:
         channel.abort()
-    except (asyncssh.Error, OSError):
-        return  # no second session, or no connection: the end of the input is left
 
 
 async def _falls_silent(session: _Session) -> bool:
