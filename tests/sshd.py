@@ -15,6 +15,21 @@ from deployer.remote.ssh import KeyFile, SshTarget
 from tests.loopback import free_port, own_address
 
 PROGRAM = "/usr/sbin/sshd"
+SETTINGS = {
+    "PidFile": "none",
+    "UsePAM": "no",
+    "StrictModes": "no",
+    "PermitRootLogin": "yes",
+    "PasswordAuthentication": "no",
+    "KbdInteractiveAuthentication": "no",
+    "KexAlgorithms": "curve25519-sha256",
+    "MaxStartups": "200:30:400",
+    "MaxSessions": "50",
+    "UseDNS": "no",
+    "SetEnv": "SHLVL=1",  # a bash that does not seem to be the first one does not read its user's .bashrc
+    "LogLevel": "VERBOSE",
+    "Subsystem": "sftp internal-sftp",
+}
 
 
 def missing_sshd() -> str | None:
@@ -33,7 +48,7 @@ def make_key(file: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 
 class Sshd:
-    """``with Sshd(directory, ("MaxSessions 1",)) as sshd``: what is set this way goes before our own settings.
+    """``with Sshd(directory, ("MaxSessions 1",)) as sshd``: what is set this way replaces our own settings.
 
     ``host_keys`` are the types of its keys, ``key`` the private key that opens it.
     """
@@ -75,31 +90,16 @@ class Sshd:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where an sshd of root locks its unprivileged half in
         authorized = self.directory / "authorized_keys"
         authorized.write_text(Path(f"{self.key}.pub").read_text())
+        own = {
+            "ListenAddress": f"{self.address}:{self.port}",
+            "AuthorizedKeysFile": str(authorized),
+            **SETTINGS,
+        }
+        # Of most settings the first counts, of some the last: each stands there once.
+        given = {setting.split()[0] for setting in self.settings}
+        lines = [f"{name} {value}" for name, value in own.items() if name not in given]
         config = self.directory / "sshd_config"
-        config.write_text(
-            "\n".join(
-                [
-                    *self.settings,
-                    f"ListenAddress {self.address}:{self.port}",
-                    *(f"HostKey {file}" for file in self.host_keys),
-                    f"AuthorizedKeysFile {authorized}",
-                    "PidFile none",
-                    "UsePAM no",
-                    "StrictModes no",
-                    "PermitRootLogin yes",
-                    "PasswordAuthentication no",
-                    "KbdInteractiveAuthentication no",
-                    "KexAlgorithms curve25519-sha256",
-                    "MaxStartups 200:30:400",
-                    "MaxSessions 50",
-                    "UseDNS no",
-                    "SetEnv SHLVL=1",  # a bash that does not seem to be the first one does not read its user's .bashrc
-                    "LogLevel VERBOSE",
-                    "Subsystem sftp internal-sftp",
-                    "",
-                ]
-            )
-        )
+        config.write_text("\n".join([*self.settings, *(f"HostKey {file}" for file in self.host_keys), *lines, ""]))
         before = len(self.log())
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
