@@ -50,7 +50,7 @@ def make_key(file: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 class Sshd:
     """``with Sshd(directory, ("MaxSessions 1",)) as sshd``: what is set this way replaces our own settings.
 
-    ``host_keys`` are the types of its keys, ``key`` the private key that opens it.
+    ``host_keys`` are the types of its keys, ``key`` the private key that opens it, ``network`` the namespace it is in.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class Sshd:
         port: int = 0,
         host_keys: tuple[str, ...] = ("ed25519",),
         key: Path | None = None,
+        network: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.address = address or own_address(2)
         self.port = port or free_port(self.address)
         self.settings = settings
+        self._enter = ["ip", "netns", "exec", network] if network else []
         self.key = key or directory / "client"
         self.host_keys = [directory / f"host_{kind}" for kind in host_keys]
         for file, kind in zip(self.host_keys, host_keys, strict=True):
@@ -103,7 +105,7 @@ class Sshd:
         before = len(self.log())
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "-D", "-e", "-f", str(config)],
+                [*self._enter, PROGRAM, "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -19,6 +19,7 @@ from deployer.demo.artifacts import build_artifact
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.release import Task
 from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
+from deployer.remote import ssh_upload
 from deployer.remote.local import LocalRunner
 from tests.conftest import need
 from tests.loopback import free_port, own_address
@@ -135,6 +136,20 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 over_both = pytest.mark.parametrize("way", ["local", "ssh"], indirect=True)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From where on something was written."""
+    offsets: list[int] = []
+    write = ssh_upload._Upload._write
+
+    async def noted(self: ssh_upload._Upload, file: object, offset: int) -> None:
+        offsets.append(offset)
+        await write(self, file, offset)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ssh_upload._Upload, "_write", noted)
+    return offsets
 
 
 @pytest.fixture
