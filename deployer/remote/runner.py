@@ -107,6 +107,19 @@ class Unreachable(RunnerError):
     kind = N_("unreachable")
 
 
+class Dropped(RunnerError):
+    """The connection was lost after something had begun; how it ended is not known."""
+
+    kind = N_("connection dropped")
+
+    def __init__(self, host: str, what: str) -> None:
+        super().__init__(
+            f"The connection to {host} was lost while {what}.",
+            "What had begun may have come to its end or not: the host is asked what really runs before anything else"
+            " is done there.",
+        )
+
+
 class BadAnswer(RunnerError):
     """Something answered that does not speak the expected protocol."""
 

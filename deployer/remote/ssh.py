@@ -12,10 +12,10 @@ import asyncssh
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_session, ssh_stream, ssh_upload
-from deployer.remote.runner import CommandResult, Runner, Say
+from deployer.remote.runner import CommandResult, Dropped, Runner, Say
 from deployer.remote.ssh_account import Account
 from deployer.remote.ssh_connection import Agent, Link, Patience
-from deployer.remote.ssh_failures import Dropped, port_closed
+from deployer.remote.ssh_failures import port_closed
 from deployer.remote.ssh_target import KeyFile, Password, PrivateKey, Secret, SshTarget
 
 __all__ = ["Account", "KeyFile", "Password", "Patience", "PrivateKey", "Secret", "SshHosts", "SshTarget"]
@@ -87,11 +87,11 @@ class SshRunner:
         hold.callback(self._link.release)
         try:
             return await ssh_stream.opened(connection, self._link.host, port, hold.close)
-        except asyncssh.Error as error:
+        except (asyncssh.Error, OSError) as error:
             hold.close()
             if isinstance(error, asyncssh.ChannelOpenError) and not connection.is_closed():
                 raise port_closed(self._link.target, port, error) from error
-            raise Dropped(self._link.target, f"port {port} was asked") from error
+            raise Dropped(self._link.target.name, f"port {port} was asked") from error
         except BaseException:
             hold.close()
             raise

@@ -107,19 +107,6 @@ class SessionRefused(RunnerError):
     kind = N_("session refused")
 
 
-class Dropped(RunnerError):
-    """The connection was lost after something had begun; how it ended is not known."""
-
-    kind = N_("connection dropped")
-
-    def __init__(self, target: SshTarget, what: str) -> None:
-        super().__init__(
-            f"The connection to {target.name} was lost while {what}.",
-            "What had begun may have come to its end or not: the host is asked what really runs before anything else"
-            " is done there.",
-        )
-
-
 def not_connected(target: SshTarget, port: int, error: Exception) -> RunnerError:
     """Why there is no connection; for what happens before anybody has authenticated."""
     if isinstance(error, socket.gaierror):

@@ -13,8 +13,8 @@ from asyncssh.constants import EXTENDED_DATA_STDERR
 from deployer.domain.release import Command
 from deployer.remote import ssh_script
 from deployer.remote.output import Lines, Output, clean
-from deployer.remote.runner import CommandResult, DirectoryMissing, ProgramMissing, RunnerError, Say, TimedOut
-from deployer.remote.ssh_failures import Dropped, not_started, session_refused
+from deployer.remote.runner import CommandResult, DirectoryMissing, Dropped, ProgramMissing, RunnerError, Say, TimedOut
+from deployer.remote.ssh_failures import not_started, session_refused
 from deployer.remote.ssh_stream import to_the_end
 from deployer.remote.ssh_target import SshTarget
 
@@ -111,7 +111,7 @@ async def run(
         channel.abort()
     output.finish()
     if session.status is None and not timed_out:
-        raise Dropped(target, "a command ran there")
+        raise Dropped(target.name, "a command ran there")
     if session.out.words is None:
         if timed_out:
             raise TimedOut(f"Waiting for the login shell of {user} on {target.name}", command.deadline)
@@ -132,10 +132,10 @@ async def _opened(
         channel, _ = await to_the_end(connection.create_session(lambda: session, ssh_script.LINE, encoding=None))
     except asyncssh.ChannelOpenError as error:
         if connection.is_closed():
-            raise Dropped(target, "a session was opened") from error
+            raise Dropped(target.name, "a session was opened") from error
         raise session_refused(target, error) from error
     except (asyncssh.Error, OSError) as error:
-        raise Dropped(target, "a session was opened") from error
+        raise Dropped(target.name, "a session was opened") from error
     return channel
 
 

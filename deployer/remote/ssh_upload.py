@@ -14,8 +14,8 @@ import asyncssh
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_session
-from deployer.remote.runner import DirectoryMissing, RunnerError, TimedOut, TransferFailed
-from deployer.remote.ssh_failures import DiskFull, Dropped, PermissionRefused, SftpMissing
+from deployer.remote.runner import DirectoryMissing, Dropped, RunnerError, TimedOut, TransferFailed
+from deployer.remote.ssh_failures import DiskFull, PermissionRefused, SftpMissing
 from deployer.remote.ssh_target import SshTarget
 
 CHUNK = 1 << 20  # bytes that are under way at a time
@@ -36,7 +36,7 @@ async def put(
         raise TransferFailed("The destination is not in the host's directory.")
     try:
         async with asyncio.timeout(deadline):
-            with await asyncio.to_thread(source.open, "rb") as file:
+            with await asyncio.to_thread(_opened, source) as file:
                 size = os.fstat(file.fileno()).st_size
                 async with _sftp(connection, target) as sftp:
                     await _Upload(connection, target, user, sftp, destination).send(file, size)
@@ -46,8 +46,6 @@ async def put(
             deadline,
             "What has arrived stays on the host: try again, and only the rest is sent.",
         ) from None
-    except OSError as error:
-        raise TransferFailed(f"The archive could not be copied: {error.strerror}.") from error
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +58,7 @@ async def _sftp(connection: asyncssh.SSHClientConnection, target: SshTarget) -> 
         raise SftpMissing(f"{target.name} did not answer to SFTP within {SFTP_SECONDS:g} s.", remedy) from None
     except (asyncssh.Error, OSError) as error:
         if connection.is_closed():
-            raise Dropped(target, "an archive was sent") from error
+            raise Dropped(target.name, "an archive was sent") from error
         raise SftpMissing(f"{target.name} offers no file transfer by SFTP.", remedy) from error
     try:
         yield sftp
@@ -93,8 +91,8 @@ class _Upload:
             await self._write(file, there)
         except asyncssh.SFTPError as error:
             raise await self._failure(error) from error
-        except asyncssh.Error as error:
-            raise Dropped(self._target, "an archive was sent") from error
+        except (asyncssh.Error, OSError) as error:
+            raise Dropped(self._target.name, "an archive was sent") from error
 
     async def _is_there(self, file: BinaryIO, size: int) -> int:
         """How many of the first bytes are on the host, and are the same as ours."""
@@ -121,7 +119,7 @@ class _Upload:
         file.seek(offset)
         remote = await self._sftp.open(self._destination, "r+b" if offset else "wb")
         try:
-            while chunk := await asyncio.to_thread(file.read, CHUNK):
+            while chunk := await asyncio.to_thread(_read, file):
                 await remote.write(chunk, offset)
                 offset += len(chunk)
         finally:
@@ -134,7 +132,7 @@ class _Upload:
         where = f"{self._destination} on {self._target.name}"
         parent = str(PurePosixPath(self._destination).parent)
         if isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection) or self._connection.is_closed():
-            return Dropped(self._target, "an archive was sent")
+            return Dropped(self._target.name, "an archive was sent")
         if isinstance(error, asyncssh.SFTPPermissionDenied):
             return PermissionRefused(
                 f"{self._user} may not write {where}.", "Give that user the host's directory, or come as another user."
@@ -164,10 +162,28 @@ class _Upload:
         return False
 
 
+def _opened(source: Path) -> BinaryIO:
+    try:
+        return source.open("rb")
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _read(file: BinaryIO, length: int = -1) -> bytes:
+    try:
+        return file.read(min(CHUNK, length) if length >= 0 else CHUNK)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> TransferFailed:
+    return TransferFailed(f"The archive could not be copied: {error.strerror}.", "See that the worker can read it.")
+
+
 def _sha256_of_first(file: BinaryIO, length: int) -> str:
     digest = hashlib.sha256()
     file.seek(0)
-    while length > 0 and (chunk := file.read(min(CHUNK, length))):
+    while length > 0 and (chunk := _read(file, length)):
         digest.update(chunk)
         length -= len(chunk)
     return digest.hexdigest()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -18,10 +19,10 @@ from deployer.domain.recipe import HealthCheck, ScriptRecipe
 from deployer.domain.release import Task, nothing, prepare
 from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
 from deployer.jobs.recover import recover
+from deployer.remote import ssh_upload
 from deployer.remote.fenced import FencedRunner
-from deployer.remote.runner import Runner
+from deployer.remote.runner import Dropped, Runner
 from deployer.remote.ssh import Patience, SshHosts
-from deployer.remote.ssh_failures import Dropped
 from tests.conftest import need
 from tests.remote.conftest import ADDRESS, Host, Notes, ended
 from tests.remote.test_local import shell
@@ -152,6 +153,27 @@ def test_an_upload_that_was_cut_goes_on_with_the_next_attempt(host: SshHost, wri
     assert host.deploy(task).ok
     assert written == [1000]
     assert not host.recover(replace(task, from_version="0.9.0")).reason
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_upload_survives_the_loss_of_two_connections(
+    times: int, host: SshHost, own_sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ssh_upload._Upload._write
+    cuts = iter(range(times))
+
+    async def cut(self: ssh_upload._Upload, file: BinaryIO, offset: int) -> None:
+        if next(cuts, None) is not None:
+            own_sshd.signal_connections(signal.SIGKILL)
+        await write(self, file, offset)
+
+    monkeypatch.setattr(ssh_upload._Upload, "_write", cut)
+    outcome = host.deploy(host.task("1.0.0"))
+    assert outcome.ok is (times == 2)
+    said = f"The connection to {host.target.name} was lost while an archive was sent. Only what is missing is sent now."
+    assert host.notes.lines.count(said) == 2
+    if not outcome.ok:
+        assert (outcome.phase, "the host is asked what really runs" in outcome.reason) == (Phase.SENDING, True)
 
 
 # A network that is really cut

@@ -16,9 +16,9 @@ import pytest
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_script
-from deployer.remote.runner import CommandResult, Runner, RunnerError, TimedOut
+from deployer.remote.runner import CommandResult, Dropped, Runner, RunnerError, TimedOut
 from deployer.remote.ssh import Patience, SshHosts
-from deployer.remote.ssh_failures import Dropped, SessionRefused
+from deployer.remote.ssh_failures import SessionRefused
 from tests.conftest import need
 from tests.remote.test_local import gone, is_alive, shell
 from tests.remote.ways import NOBODY
@@ -94,7 +94,7 @@ def test_a_login_that_does_not_run_the_command_is_no_success(tmp_path: Path) -> 
 
 def test_a_login_that_hangs_is_named_when_the_deadline_passes(tmp_path: Path) -> None:
     with (
-        login(tmp_path, "exec sleep 100") as sshd,
+        login(tmp_path, "exec sleep 2") as sshd,
         pytest.raises(TimedOut, match="Waiting for the login shell of root"),
     ):
         said(sshd, tmp_path, shell("true", deadline=0.5))
