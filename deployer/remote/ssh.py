@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from asyncio import StreamReader, StreamWriter
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,9 @@ from deployer.domain.release import Command
 from deployer.remote import ssh_session, ssh_stream, ssh_upload
 from deployer.remote.runner import CommandResult, Dropped, Runner, Say
 from deployer.remote.ssh_account import Account
-from deployer.remote.ssh_connection import Agent, Link, Patience
+from deployer.remote.ssh_connection import Link, Patience
 from deployer.remote.ssh_failures import port_closed
+from deployer.remote.ssh_handshake import Agent
 from deployer.remote.ssh_target import KeyFile, Password, PrivateKey, Secret, SshTarget
 
 __all__ = ["Account", "KeyFile", "Password", "Patience", "PrivateKey", "Secret", "SshHosts", "SshTarget"]
@@ -28,6 +30,7 @@ class SshHosts:
     everything is hung up at the end."""
 
     def __init__(self, at_once: int = 50, account: Account | None = None, patience: Patience | None = None) -> None:
+        asyncssh.set_log_level(logging.WARNING)  # else it tells every step of every connection
         self._gate = asyncio.Semaphore(at_once)
         self._account = account or Account()
         self._patience = patience or Patience()

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 import asyncssh
-from asyncssh.auth import KbdIntPrompts, KbdIntResponse
-from asyncssh.public_key import KeyPairListArg
 
 from deployer.remote.runner import RunnerError, TimedOut
 from deployer.remote.ssh_account import Account, Settings, fingerprints
 from deployer.remote.ssh_failures import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, not_connected
+from deployer.remote.ssh_handshake import Agent, Handshake
 from deployer.remote.ssh_target import Password, SshTarget
 
 ATTEMPTS = 6  # of a handshake that the host drops
@@ -29,89 +28,6 @@ class Patience:
     connect: float = 30.0  # until somebody has authenticated, waiting for other handshakes left out
     idle: float = 10.0  # how long a connection that nobody uses is kept
     keepalive: float = 5.0  # after three of these without a sign of life, a connection is given up
-
-
-class Agent:
-    """The worker's ssh-agent, reached once."""
-
-    def __init__(self) -> None:
-        self._clients: dict[str, asyncssh.SSHAgentClient | None] = {}
-
-    async def keys(self, path: str, identities: tuple[bytes, ...] | None) -> list[asyncssh.SSHKeyPair]:
-        """What it offers; nothing when it does not answer."""
-        with contextlib.suppress(OSError, ValueError, asyncssh.Error):
-            if path not in self._clients:
-                self._clients[path] = None
-                self._clients[path] = await asyncssh.connect_agent(path)
-            client = self._clients[path]
-            return list(await client.get_keys(identities)) if client else []
-        return []
-
-    def close(self) -> None:
-        """Let go of it."""
-        for client in self._clients.values():
-            if client is not None:
-                client.close()
-
-
-class _Handshake(asyncssh.SSHClient):
-    """One attempt, seen from inside: how far it came, and what was shown and tried."""
-
-    def __init__(self, settings: Settings, agent: Agent) -> None:
-        self._settings = settings
-        self._agent = agent
-        self._password = settings.password
-        self._keys_asked = 0
-        self._connection: asyncssh.SSHClientConnection | None = None
-        self.shown: asyncssh.SSHKey | None = None  # a host key that is not trusted
-        self.tried: list[str] = []
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self._connection = conn
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.shown = key
-        return False
-
-    async def public_key_auth_requested(self) -> KeyPairListArg | None:
-        self._keys_asked += 1
-        if self._keys_asked == 1:
-            self.tried.extend(self._settings.offered)
-            if self._settings.keys:
-                return list(self._settings.keys)
-        if self._keys_asked <= 2 and self._settings.agent:
-            self._keys_asked = 2
-            return await self._agent.keys(self._settings.agent, self._settings.identities)
-        return None
-
-    def password_auth_requested(self) -> str | None:
-        password, self._password = self._password, None
-        if password is not None:
-            self.tried.append("password")
-        return password
-
-    def kbdint_auth_requested(self) -> str | None:
-        return None if self._password is None else ""
-
-    def kbdint_challenge_received(
-        self, name: str, instructions: str, lang: str, prompts: KbdIntPrompts
-    ) -> KbdIntResponse | None:
-        if not prompts:
-            return []
-        password = self.password_auth_requested() if len(prompts) == 1 else None
-        return None if password is None else [password]
-
-    @property
-    def has_keys(self) -> bool:
-        """Whether the host has shown who it is: from then on, what goes wrong is about who we are."""
-        return self._connection is not None and self._connection.get_server_host_key() is not None
-
-    @property
-    def phase(self) -> str:
-        """What was being done."""
-        if self._connection is None:
-            return "Connecting to"
-        return "Authenticating at" if self.has_keys else "Exchanging keys with"
 
 
 class Link:
@@ -217,11 +133,11 @@ class Link:
     async def _shake_hands(
         self, settings: Settings, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        handshake = _Handshake(settings, self._agent)
+        handshake = Handshake(settings, self._agent)
         try:
             async with asyncio.timeout(self._patience.connect):
                 for attempt in range(1, ATTEMPTS + 1):
-                    handshake = _Handshake(settings, self._agent)
+                    handshake = Handshake(settings, self._agent)
                     try:
                         return await self._connect(settings, handshake, tunnel)
                     except (asyncssh.Error, OSError) as error:
@@ -238,7 +154,7 @@ class Link:
         raise AssertionError("the last attempt returns or raises")
 
     async def _connect(
-        self, settings: Settings, handshake: _Handshake, tunnel: asyncssh.SSHClientConnection | None
+        self, settings: Settings, handshake: Handshake, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
         trust = settings.trust
         return await asyncssh.connect(
@@ -254,11 +170,12 @@ class Link:
             keepalive_count_max=KEEPALIVE_COUNT,
         )
 
-    def _failure(self, settings: Settings, handshake: _Handshake, error: Exception) -> RunnerError:
+    def _failure(self, settings: Settings, handshake: Handshake, error: Exception) -> RunnerError:
         if isinstance(error, asyncssh.HostKeyNotVerifiable):
             expected = fingerprints(settings.trust.keys)
-            if handshake.shown is None:  # the key is revoked, or a certificate that nobody we trust has signed
-                return HostKeyChanged(self.target, "", error.reason, expected or ["another one"])
+            if handshake.shown is None:
+                found = "one that is revoked, or signed by nobody known"
+                return HostKeyChanged(self.target, "", found, expected or ["another one"])
             key = handshake.shown.export_public_key().decode().strip()
             found = handshake.shown.get_fingerprint()
             if expected:
@@ -270,7 +187,7 @@ class Link:
         return not_connected(self.target, settings.port, error)
 
 
-def _was_dropped(error: Exception, handshake: _Handshake) -> bool:
+def _was_dropped(error: Exception, handshake: Handshake) -> bool:
     """Whether the host hung up before anything was said that a second attempt would say again."""
     if handshake.has_keys or isinstance(error, ConnectionRefusedError):
         return False

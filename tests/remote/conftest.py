@@ -169,6 +169,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """The home of the worker's user, with an empty ~/.ssh."""
+    home = tmp_path / "user"
+    (home / ".ssh").mkdir(parents=True)
+    return home
+
+
+@pytest.fixture
 def port() -> int:
     """A port that is free now."""
     return free_port(ADDRESS)

@@ -352,7 +352,6 @@ def test_a_wrapper_without_its_worker_kills_its_group(place: Place) -> None:
     assert_the_next_is_alone(place)
 
 
-@over_both
 def test_a_killed_wrapper_leaves_nothing_while_its_worker_lives(place: Place) -> None:
     with worker(place, BUSY, "old") as process:
         wait_for(place)
@@ -363,7 +362,6 @@ def test_a_killed_wrapper_leaves_nothing_while_its_worker_lives(place: Place) ->
         assert len(place.beats()) == length
 
 
-@over_both
 def test_a_command_that_takes_too_long_is_ended_and_may_clean_up(place: Place) -> None:
     text = "trap 'sleep 0.5; echo cleaned; exit 1' TERM; echo ready; sleep 100 & wait"
     result = place.run(place.shell(text, deadline=0.5))
@@ -373,7 +371,6 @@ def test_a_command_that_takes_too_long_is_ended_and_may_clean_up(place: Place) -
     assert place.fence()[2] == "0"
 
 
-@over_both
 def test_a_command_that_takes_too_long_and_ignores_term_is_killed(place: Place) -> None:
     began = time.monotonic()
     result = place.run(place.shell("trap '' TERM\n" + BUSY, "old", deadline=0.5))
