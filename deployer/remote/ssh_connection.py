@@ -140,7 +140,7 @@ class Link:
                     handshake = Handshake(settings, self._agent)
                     try:
                         return await self._connect(settings, handshake, tunnel)
-                    except (asyncssh.Error, OSError) as error:
+                    except (asyncssh.Error, OSError, ValueError) as error:
                         if attempt == ATTEMPTS or not _was_dropped(error, handshake):
                             raise self._failure(settings, handshake, error) from error
                     # A busy sshd drops new connections at random; all who were dropped must not come back at once.

@@ -109,9 +109,10 @@ class SessionRefused(RunnerError):
 
 def not_connected(target: SshTarget, port: int, error: Exception) -> RunnerError:
     """Why there is no connection; for what happens before anybody has authenticated."""
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
+        why = error.strerror if isinstance(error, OSError) else "it is no name of a host"
         return NameUnknown(
-            f"The address {target.address} of {target.hostname} cannot be resolved: {error.strerror}.",
+            f"The address {target.address} of {target.hostname} cannot be resolved: {why}.",
             "Correct the host's address, or the name service of the worker.",
         )
     where = f"{target.name}, port {port},"

@@ -34,9 +34,10 @@ from tests.sshd import Sshd, missing_sshd
 # What stands between
 
 
-def test_a_name_that_cannot_be_resolved_is_named(sshd: Sshd, user: Path, tmp_path: Path) -> None:
-    error = failure(NameUnknown, sshd.target(tmp_path, address="no-such-host.invalid"), user)
-    assert "no-such-host.invalid of host-1 cannot be resolved" in error.cause
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 64 + ".example", "a..b"])
+def test_a_name_that_cannot_be_resolved_is_named(name: str, sshd: Sshd, user: Path, tmp_path: Path) -> None:
+    error = failure(NameUnknown, sshd.target(tmp_path, address=name), user)
+    assert f"{name} of host-1 cannot be resolved" in error.cause
 
 
 def test_a_closed_port_is_named(sshd: Sshd, user: Path, tmp_path: Path) -> None:
