@@ -1,14 +1,14 @@
 """The commands of a deployment, as data: what to run on a host, with which environment, within which time.
 
 Nothing here runs anything, and nothing is ever formatted into shell text: programs are constants, values travel as
-arguments and environment. A host needs a POSIX shell, tar, find, grep, tail, sha256sum, readlink and ``mv -T``, which
-is any Linux.
+arguments and environment. A host needs a POSIX shell, tar, find, grep, head, tail, sha256sum, readlink and ``mv -T``,
+which is any Linux.
 
 On the host, below ``<directory>/<service>``::
 
     releases/<label>/   one unpacked release each; .deployer-sha256 inside says of which archive
     current             a symbolic link to the release in use
-    incoming/           work in progress; emptied before every deployment
+    incoming/           work in progress; before every deployment, emptied of all but what it can use
 """
 
 from __future__ import annotations
@@ -23,23 +23,36 @@ umask 022
 fail() { printf '%s\\n' "$1" >&2; exit 1; }
 """
 
-# root, label, sha256 ("" accepts whatever was unpacked under that label), label we come from ("" if unknown)
+# root, label, sha256 ("" accepts whatever was unpacked under that label), label we come from ("" if unknown).
+# What has arrived of this very archive is kept, so that only the rest has to be sent. It is kept as a copy: an earlier
+# worker's transfer, which no fence ends, may still write to the file that it has open.
 PREPARE = (
     _FAIL
     + """
 mkdir -p "$1/releases"
 cd "$1"
-rm -rf incoming
-mkdir incoming
 in_use=
 if [ -L current ]; then
   in_use=$(readlink current)
 elif [ -e current ]; then
   fail "current is not a symbolic link; move it away, then try again."
 fi
-printf 'current=%s\\n' "$in_use"
 marker="releases/$2/.deployer-sha256"
+archive="incoming/$2.archive"
+kept=
+meant=$(cat incoming/.sha256 2>/dev/null) || meant=
+rm -rf incoming.new
+mkdir incoming.new
 if [ -f "$marker" ] && { [ -z "$3" ] || [ "$(cat "$marker")" = "$3" ]; }; then
+  kept=yes
+elif [ -f "$archive" ] && [ ! -L "$archive" ] && { [ -z "$3" ] || [ "$meant" = "$3" ]; }; then
+  cp "$archive" "incoming.new/$2.archive" 2>/dev/null || rm -f "incoming.new/$2.archive"
+fi
+{ printf '%s\\n' "${3:-$meant}" >incoming.new/.sha256; } 2>/dev/null || : # no room: then nothing is kept next time
+rm -rf incoming
+mv -T incoming.new incoming
+printf 'current=%s\\n' "$in_use"
+if [ -n "$kept" ]; then
   echo release=kept
 elif [ "$in_use" = "releases/$2" ] && [ -d "$in_use" ]; then
   fail "releases/$2 is in use and was not unpacked from this archive; it cannot be replaced while it runs."
@@ -205,7 +218,7 @@ class Command:
 
 def prepare(task: Task) -> Command:
     """Make the directories; print what is in use and whether the target and the origin are kept on the host."""
-    return _program(PREPARE, 60, task.root, task.to_version, task.sha256 or "", task.from_version or "")
+    return _program(PREPARE, 300, task.root, task.to_version, task.sha256 or "", task.from_version or "")
 
 
 def unpack(task: Task, sha256: str) -> Command:

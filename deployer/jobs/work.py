@@ -18,9 +18,10 @@ from deployer.domain.recipe import Recipe
 from deployer.domain.release import Command, Task
 from deployer.jobs.fetch import FetchFailed
 from deployer.jobs.health import probe, wait_for_version, wait_until_healthy
-from deployer.remote.runner import CommandResult, Runner, RunnerError
+from deployer.remote.runner import CommandResult, Dropped, Runner, RunnerError
 
 PUT_DEADLINE = 600.0
+PUT_TRIES = 3
 PROBE_SECONDS = 10.0  # how long a healthy service may go on answering with its old version
 Fetch = Callable[[], Awaitable[object]]  # brings the artifact to where the task says it is; raises FetchFailed
 
@@ -132,12 +133,25 @@ class Work:
             sha256 = self.task.sha256
             if sha256 is None:
                 sha256 = await asyncio.to_thread(_sha256, self.task.artifact)
-            await self.runner.put(self.task.artifact, self.task.archive, PUT_DEADLINE)
+            await self._put(self.task.artifact)
         except OSError as error:
             raise Failed(Phase.SENDING, f"the archive cannot be read on the worker: {error.strerror}") from error
         except RunnerError as error:
             raise Failed(Phase.SENDING, str(error)) from error
         return sha256
+
+    async def _put(self, artifact: Path) -> None:
+        """Put it on the host, over several connections if one is lost: a runner sends only what is missing there."""
+        now = asyncio.get_running_loop().time
+        until = now() + PUT_DEADLINE
+        for tries_left in reversed(range(PUT_TRIES)):
+            try:
+                await self.runner.put(artifact, self.task.archive, max(until - now(), 0))
+                return
+            except Dropped as lost:
+                if not tries_left:
+                    raise
+                self.say.line(f"{lost.cause} Only what is missing is sent now.")
 
     async def prove(self, wanted: str | None) -> str | None:
         """Wait until the service is healthy and answers as ``wanted``; the version it gives."""

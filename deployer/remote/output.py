@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
+from collections.abc import Callable
 
 from deployer.remote.runner import CommandResult, Say
 
@@ -28,8 +29,8 @@ class Output:
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._stdout: deque[str] = deque(maxlen=TAIL)
         self.cut = False
-        self.out = Lines(self._out)
-        self.err = Lines(self._line)
+        self.out = Lines(self._out, self._is_cut)
+        self.err = Lines(self._line, self._is_cut)
 
     def finish(self) -> None:
         """Take what is left of unfinished last lines."""
@@ -39,6 +40,9 @@ class Output:
     def result(self, exit_status: int | None, timed_out: bool) -> CommandResult:
         """The end of the command, with the last lines it said."""
         return CommandResult(exit_status, timed_out, "\n".join(self._tail), tuple(self._stdout), self.cut)
+
+    def _is_cut(self) -> bool:
+        return self.cut
 
     def _out(self, line: str) -> None:
         self._stdout.append(line)
@@ -59,8 +63,9 @@ class Output:
 class Lines:
     """One stream, fed in chunks. A chunked read costs a tenth of a readline, and no line can be too long for it."""
 
-    def __init__(self, take: Say) -> None:
+    def __init__(self, take: Say, only_the_last_count: Callable[[], bool]) -> None:
         self._take = take
+        self._only_the_last_count = only_the_last_count
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._skipping = False  # inside a line whose beginning was taken because it is too long
@@ -78,6 +83,9 @@ class Lines:
     def _add(self, text: str) -> None:
         # A chunk may end between \r and \n, or inside a terminal code: lines are cleaned whole.
         *lines, self._rest = (self._rest + text).split("\n")
+        if len(lines) > TAIL and self._only_the_last_count():  # a flood costs no more than what is kept of it
+            lines = lines[-TAIL:]
+            self._skipping = False
         for line in lines:
             if not self._skipping:
                 self._take(clean(line))

@@ -96,8 +96,8 @@ class TimedOut(RunnerError):
 
     kind = N_("timed out")
 
-    def __init__(self, phase: str, seconds: float) -> None:
-        super().__init__(f"{phase} took longer than {seconds:g} s.")
+    def __init__(self, phase: str, seconds: float, remedy: str = "") -> None:
+        super().__init__(f"{phase} took longer than {seconds:g} s.", remedy)
         self.phase = phase
 
 
@@ -105,6 +105,19 @@ class Unreachable(RunnerError):
     """The host, or a port on it, does not take connections."""
 
     kind = N_("unreachable")
+
+
+class Dropped(RunnerError):
+    """The connection was lost after something had begun; how it ended is not known."""
+
+    kind = N_("connection dropped")
+
+    def __init__(self, host: str, what: str) -> None:
+        super().__init__(
+            f"The connection to {host} was lost while {what}.",
+            "What had begun may have come to its end or not: the host is asked what really runs before anything else"
+            " is done there.",
+        )
 
 
 class BadAnswer(RunnerError):

@@ -19,8 +19,12 @@ from deployer.demo.artifacts import build_artifact
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.release import Task
 from deployer.jobs.deploy import Fetch, Outcome, Phase, deploy
+from deployer.remote import ssh_upload
 from deployer.remote.local import LocalRunner
+from tests.conftest import need
 from tests.loopback import free_port, own_address
+from tests.remote.ways import Way
+from tests.sshd import Sshd, missing_sshd
 
 
 class Notes:
@@ -117,6 +121,37 @@ def ended(pid: int) -> bool:
         return True
 
 
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An sshd that does what it should."""
+    need(missing_sshd())
+    with Sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Way:
+    """The local way, unless the test asks for another or for both."""
+    return Way(request.getfixturevalue("sshd") if getattr(request, "param", "local") == "ssh" else None)
+
+
+over_both = pytest.mark.parametrize("way", ["local", "ssh"], indirect=True)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From where on something was written."""
+    offsets: list[int] = []
+    write = ssh_upload._Upload._write
+
+    async def noted(self: ssh_upload._Upload, file: object, offset: int) -> None:
+        offsets.append(offset)
+        await write(self, file, offset)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ssh_upload._Upload, "_write", noted)
+    return offsets
+
+
 @pytest.fixture
 def notes() -> Notes:
     return Notes()
@@ -131,6 +166,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     writer = os.open(home / "lifeline", os.O_RDWR | os.O_CLOEXEC)
     yield home
     os.close(writer)
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """The home of the worker's user, with an empty ~/.ssh."""
+    home = tmp_path / "user"
+    (home / ".ssh").mkdir(parents=True)
+    return home
 
 
 @pytest.fixture

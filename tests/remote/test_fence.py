@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from deployer.jobs.recover import recover
 from deployer.remote.fenced import FencedRunner
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import CommandResult, FencedOff, ProgramMissing, RunnerError
-from tests.remote.conftest import RECIPE, Notes
+from tests.remote.conftest import RECIPE, Notes, over_both
 from tests.remote.test_local import is_alive
+from tests.remote.ways import Way
 
 # It writes for as long as it lives, and it and all that it starts hold the lock on "proof".
 BUSY = """
@@ -48,10 +48,11 @@ class Place:
 
     home: Path
     root: Path
+    way: Way
     lines: list[str] = field(default_factory=list)
 
     def runner(self, step: int = 1, attempt: int = 1) -> FencedRunner:
-        return FencedRunner(LocalRunner("127.0.0.1", str(self.home)), str(self.root), Fence(step, attempt))
+        return FencedRunner(self.way.runner(self.home), str(self.root), Fence(step, attempt))
 
     def run(self, command: Command, step: int = 1, attempt: int = 1) -> CommandResult:
         self.lines = []
@@ -83,10 +84,10 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, way: Way) -> Iterator[Place]:
     home = tmp_path / "host"
     home.mkdir()
-    found = Place(home, home / "orders")
+    found = Place(home, home / "orders", way)
     yield found
     until = time.monotonic() + 5
     while found.strays() and time.monotonic() < until:
@@ -104,24 +105,12 @@ def killed() -> Iterator[list[int]]:
             os.kill(pid, signal.SIGKILL)
 
 
-WORKER = """
-import asyncio, sys
-from deployer.domain.fence import Fence
-from deployer.domain.release import Command
-from deployer.remote.fenced import FencedRunner
-from deployer.remote.local import LocalRunner
-home, root, step, *argv = sys.argv[1:]
-runner = FencedRunner(LocalRunner("127.0.0.1", home), root, Fence(int(step), 1))
-print(asyncio.run(runner.run(Command(tuple(argv), 100, cwd=home), lambda line: print(line, flush=True))))
-"""
-
-
 @contextlib.contextmanager
 def worker(place: Place, text: str, *arguments: str, step: int = 1) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own that runs the command and waits for it."""
     argv = ["sh", "-c", text, "sh", *arguments]
     process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(place.home), str(place.root), str(step), *argv], stdout=subprocess.DEVNULL
+        place.way.worker(place.home, *argv, root=place.root, step=step), stdout=subprocess.DEVNULL
     )
     try:
         yield process
@@ -170,11 +159,13 @@ def orphan(place: Place, text: str, *arguments: str) -> None:
         process.wait()
 
 
+@over_both
 def test_status_and_output_are_those_of_the_command(place: Place) -> None:
     result = place.run(place.shell("echo out; echo err >&2; exit 3"))
     assert (result.exit_status, result.stdout, sorted(place.lines)) == (3, ("out",), ["err", "out"])
 
 
+@over_both
 @pytest.mark.parametrize(
     ("text", "status"), [("kill -9 $$", 137), ("exit 75", 75), ("exit 127", 127), ("exit 255", 255)]
 )
@@ -183,6 +174,7 @@ def test_the_status_is_kept_whatever_it_is(text: str, status: int, place: Place)
     assert (result.exit_status, place.lines) == (status, [])
 
 
+@over_both
 def test_a_command_has_an_empty_input_and_only_the_lock_is_handed_down(place: Place) -> None:
     place.run(place.shell('cat; ls -l "/proc/$$/fd"'))
     found = {line.split()[8]: line.split(" -> ")[1] for line in place.lines if " -> " in line}
@@ -198,6 +190,7 @@ def test_a_command_is_always_a_program_and_never_a_word_of_the_wrapper(argv: tup
         assert result.exit_status == 127 or shutil.which(argv[0], path=path)
 
 
+@over_both
 def test_a_missing_program_is_named_as_without_the_wrapper(place: Place) -> None:
     for program in ("no-such-program", "/no/such/program"):
         with pytest.raises(ProgramMissing, match=f"The program {program} is not on the host. Install it there"):
@@ -240,6 +233,7 @@ def test_a_root_that_cannot_be_written_is_a_clear_failure_and_nothing_is_run(blo
     assert place.beats() == []
 
 
+@over_both
 def test_a_lower_fence_is_refused_and_nothing_is_run(place: Place) -> None:
     assert place.run(nothing(), 7, 2).ok
     for step, attempt in ((7, 1), (6, 9)):
@@ -259,6 +253,7 @@ def test_a_lower_fence_does_not_touch_the_later_command(place: Place) -> None:
     assert place.beats() == ["1", "2"]
 
 
+@over_both
 def test_the_commands_of_one_attempt_follow_each_other(place: Place) -> None:
     for number in range(5):
         assert place.run(place.shell('echo "$1" >>beats', str(number))).ok
@@ -273,6 +268,7 @@ def test_a_command_that_still_runs_is_dead_before_the_next(step: int, place: Pla
         assert_the_next_is_alone(place, step)
 
 
+@over_both
 def test_a_command_that_ignores_term_is_dead_before_the_next(place: Place) -> None:
     with worker(place, "trap '' TERM HUP INT\n" + BUSY, "old"):
         wait_for(place)
@@ -333,6 +329,7 @@ def test_recovery_says_so_when_the_host_cannot_be_asked(place: Place, notes: Not
     assert notes.lines[-1] == outcome.reason
 
 
+@over_both
 def test_a_killed_worker_takes_its_command_along(place: Place) -> None:
     with worker(place, BUSY, "old") as process:
         wait_for(place)
@@ -396,6 +393,7 @@ DAEMONS = {
 }
 
 
+@over_both
 @pytest.mark.parametrize("text", DAEMONS.values(), ids=DAEMONS)
 def test_a_daemon_of_a_command_that_came_to_its_end_survives_all_that_follow(
     text: str, place: Place, killed: list[int]
@@ -471,6 +469,7 @@ def test_a_command_that_still_runs_is_ended_even_when_its_fence_was_removed(plac
         assert_the_next_is_alone(place, 1)
 
 
+@over_both
 def test_of_twenty_at_once_none_overlap_and_the_highest_comes_to_its_end(place: Place) -> None:
     text = "exec 5>>proof; flock -w 0.05 5 || echo overlap; echo begin $1; sleep 0.3; echo end $1"
     lines: list[str] = []
@@ -507,6 +506,7 @@ def test_a_wrapper_that_leads_no_group_begins_again_as_a_leader(place: Place) ->
     process.stdout.close()
 
 
+@over_both
 def test_nothing_of_a_wrapper_stays(place: Place) -> None:
     for text in ("true", "exit 9", "kill -9 $$", "sleep 100"):
         result = place.run(place.shell(text, deadline=0.5))
