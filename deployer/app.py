@@ -17,6 +17,7 @@ from deployer.web import (
     api,
     auth,
     errors,
+    host_keys,
     hosts,
     instances,
     people,
@@ -31,7 +32,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts)
+PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts, host_keys)
 
 
 class IdConverter(BaseConverter):

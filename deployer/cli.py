@@ -18,7 +18,7 @@ COMMANDS = {
     "token": "deployer.commands.people",
     "service": "deployer.commands.catalog",
     "version": "deployer.commands.catalog",
-    "host": "deployer.commands.fleet",
+    "host": "deployer.commands.hosts",
     "instance": "deployer.commands.fleet",
 }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,7 +53,7 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True)
 class Credential:
-    """What a worker shows to a host. ``public``: a key's fingerprint or a file's path; ``sealed`` is None for a file."""
+    """What a worker shows to a host. ``public`` is a key's fingerprint or a file's path; a file has no ``sealed``."""
 
     id: int
     name: str
@@ -141,3 +144,13 @@ def is_host_key(text: str) -> bool:
     """Whether ``text`` has the shape of a public key: its type, a blank, its bytes in base64."""
     kind, blank, data = text.partition(" ")
     return bool(blank and _KEY_TYPE.fullmatch(kind) and _BASE64.fullmatch(data))
+
+
+def fingerprint(key: str) -> str:
+    """The SHA-256 fingerprint of a public key that :func:`is_host_key` accepts, as ssh-keygen prints it."""
+    data = key.partition(" ")[2]
+    try:
+        raw = base64.b64decode(data + "=" * (-len(data) % 4))
+    except binascii.Error:
+        raw = data.encode()
+    return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")

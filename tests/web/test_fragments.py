@@ -13,6 +13,7 @@ from flask_login import login_user
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 
+from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
@@ -20,7 +21,7 @@ from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.people import SignedIn
-from deployer.queries import catalog, fleet, plans, rollouts, waves
+from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
 from deployer.queries.paging import Slice
 from deployer.resources import folder
 from deployer.web import choosing, following, liveness, present
@@ -28,10 +29,11 @@ from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
 from deployer.web.forms.rollout import RolloutForm
+from tests.operations.test_checks import FACTS
 from tests.web.conftest import Visitor
 from tests.world import ADMIN, World
 
-STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState) for state in enum]
+STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState, CheckState) for state in enum]
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
@@ -130,7 +132,14 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "instance": instances.rows[0],
         "changed_instances": instances.rows,
         "changed_versions": catalog.versions(service.id, Slice()).rows,
-        "host": fleet.hosts(Slice()).rows[0],
+        "host": hosts.host(world.hosts["web-1"]),
+        "host_instances": hosts.instances(world.hosts["web-1"]),
+        "keys": hosts.keys(world.hosts["web-1"]),
+        "lines": audit.about("host", world.hosts["web-1"]),
+        "facts": FACTS,
+        "labels": hosts.labels(),
+        "args": {},
+        "shown": "",
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
         "changed": rollouts.steps(rollout_id),
@@ -156,7 +165,9 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
         login_user(Person(SignedIn("key", ADMIN)))
         shown = everything(sqlite_world, rollout_id)
         for name in FRAGMENTS:
-            html = render_template(name, **shown, form=forms.get(name.partition("/")[0]))
+            folder_of = name.partition("/")[0]
+            its = {"wanted": hosts.HostFilter()} if folder_of == "hosts" else {}
+            html = render_template(name, **shown | its, form=forms.get(folder_of))
             assert html.strip(), name
             assert "<html" not in html, name
             assert Seen(html).inline == [], name
@@ -187,7 +198,11 @@ def pages(world: World, rollout_id: int) -> list[str]:
         f"/rollouts/{rollout_id}/undo",
         f"/rollouts/{rollout_id}/retry",
         "/hosts",
+        "/hosts?q=nothing&label=a,b&state=problem",
+        "/hosts?retired=1",
         "/hosts/new",
+        f"/hosts/{world.hosts['web-1']}",
+        f"/hosts/{world.hosts['web-1']}/edit",
     ]
 
 
@@ -199,6 +214,7 @@ def fragments(world: World, rollout_id: int) -> dict[str, str]:
         f"{service}/instances": "instances",
         f"{service}/changes?since=0": "poller",
         f"{service}/versions/{world.versions['1.1.0']}/upgrade/targets": "rollout-targets",
+        f"/hosts/{world.hosts['web-1']}/changes": "poller",
         f"/rollouts/{rollout_id}/steps/{step}": "step-log",
         f"/rollouts/{rollout_id}/changes?since=0&step={step}": "poller",
     }
