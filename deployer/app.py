@@ -16,6 +16,7 @@ from deployer.resources import PACKAGE, folder
 from deployer.web import (
     api,
     auth,
+    credentials,
     errors,
     host_keys,
     hosts,
@@ -32,7 +33,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts, host_keys)
+PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts, host_keys, credentials)
 
 
 class IdConverter(BaseConverter):

@@ -19,6 +19,7 @@ COMMANDS = {
     "service": "deployer.commands.catalog",
     "version": "deployer.commands.catalog",
     "host": "deployer.commands.hosts",
+    "credential": "deployer.commands.credentials",
     "instance": "deployer.commands.fleet",
 }
 

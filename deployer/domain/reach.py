@@ -6,11 +6,11 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deployer.domain.errors import N_, Invalid
-from deployer.domain.names import parse_address, parse_port
+from deployer.domain.names import parse_address, parse_directory, parse_port
 
 MAX_LABELS = 20  # of one host
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}", re.ASCII)
@@ -60,6 +60,15 @@ class Credential:
     kind: CredentialKind
     public: str
     sealed: bytes | None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What is sealed: a private key with its passphrase, or a password. Never printed."""
+
+    key: str = field(default="", repr=False)
+    passphrase: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
 
 
 def parse_user(text: str, field: str) -> str:
@@ -138,6 +147,20 @@ def parse_fingerprint(text: str, field: str = "fingerprint") -> str:
         N_("Send it as ssh-keygen prints it: SHA256: and 43 characters."),
         field,
     )
+
+
+def parse_key_file(text: str, field: str = "path") -> str:
+    """The path of a private key on the worker's machine: absolute, or below its home with ``~/``."""
+    below_home = text.startswith("~/")
+    try:
+        found = parse_directory(text.removeprefix("~"), field)
+    except Invalid:
+        raise Invalid(
+            N_("This is not the path of a file."),
+            N_("Send an absolute path or one that begins with ~/ and no .. in it."),
+            field,
+        ) from None
+    return f"~{found}" if below_home else found
 
 
 def is_host_key(text: str) -> bool:

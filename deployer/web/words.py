@@ -41,6 +41,12 @@ WORDS = {
 }
 
 
+def word(text: str) -> str:
+    """One of this product's own words."""
+    translated: str = gettext(text)
+    return translated
+
+
 def summary(refused: Refused) -> str:
     """What was wrong, in one sentence: the wire's ``msg``."""
     return _filled(refused.message, refused.facts)

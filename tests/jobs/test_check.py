@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from deployer.operations import checks, hosts
 from deployer.operations.checks import CheckEnd
 from deployer.operations.hosts import NewHost
 from deployer.operations.places import Place
+from deployer.queries import credentials, workers
 from deployer.queries import hosts as queries
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import CommandResult, Say, Unreachable
@@ -176,13 +178,15 @@ def test_from_the_command_line_a_worker_tests_a_host_and_the_status_tells(
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "No worker is alive" in ended.stderr
     worker()
-    from deployer.queries import workers
 
     def lives() -> bool:
         db.session.rollback()
         return workers.is_any_alive()
 
     wait_for(lives)
+    assert stat.S_IMODE((settings.home / "credential.key").stat().st_mode) == 0o600
+    db.session.rollback()
+    assert credentials.can_be_sealed()
     ended = run("fit")
     assert "the directory is writable" in ended.stdout, ended.stderr
     assert ended.returncode == (0 if ended.stdout.startswith("Check: ok") else 1)

@@ -16,12 +16,15 @@ from werkzeug.datastructures import MultiDict
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import StartRollout
+from deployer.domain.reach import CredentialKind
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
+from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
+from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
 from deployer.web import choosing, following, liveness, present
@@ -34,6 +37,7 @@ from tests.web.conftest import Visitor
 from tests.world import ADMIN, World
 
 STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState, CheckState) for state in enum]
+NOW = utc_now()
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
@@ -139,6 +143,9 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "facts": FACTS,
         "labels": hosts.labels(),
         "args": {},
+        "sealable": False,
+        "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
+        "kinds": {CredentialKind.KEY: "private key"},
         "shown": "",
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
@@ -201,6 +208,8 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/hosts?q=nothing&label=a,b&state=problem",
         "/hosts?retired=1",
         "/hosts/new",
+        "/credentials",
+        "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",
         f"/hosts/{world.hosts['web-1']}/edit",
     ]
