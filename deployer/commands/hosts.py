@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+from typing import BinaryIO
 
 import click
 
 from deployer.commands.inside import FAILED, actor, inside, stop
 from deployer.commands.options import given, options_of
 from deployer.domain.facts import CheckState, size
+from deployer.domain.inventory import MAX_TEXT
 from deployer.domain.names import parse_text
 from deployer.domain.reach import parse_fingerprint, parse_labels
 from deployer.extensions import db
-from deployer.operations import checks, host_keys
+from deployer.inventory import FORMATS
+from deployer.operations import checks, host_keys, imports
 from deployer.operations import hosts as operations
 from deployer.queries import hosts, names, workers
 from deployer.queries.hosts import HostFilter, HostRow
 from deployer.queries.paging import MAX_LIMIT, Slice
-from deployer.web.forms.hosts import HostForm, filled
+from deployer.web import importing
+from deployer.web.forms.hosts import HostForm, as_typed, filled
+from deployer.web.forms.imports import ImportForm
+from deployer.web.importing import decoded
 from deployer.web.words import note
 
 LOOK_SECONDS = 0.3
@@ -166,6 +172,50 @@ def check_host(hostname: str, timeout: int) -> None:
             stop(f"No worker has answered within {timeout} s; it is still asked for. Run: deployer doctor", FAILED)
     if not _tell(row):
         raise SystemExit(FAILED)
+
+
+@host.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="What the file is; guessed when it is not said.")
+@click.option("--directory", help="Directory of their services, where the file names none.")
+@click.option("--labels", help="Labels for all of them.")
+@click.option("--apply", "confirmed", is_flag=True, help="Do it, instead of saying what would change.")
+@inside
+def import_hosts(file: BinaryIO, kind: str | None, directory: str | None, labels: str | None, confirmed: bool) -> None:
+    """Say what importing the hosts in FILE would change; with --apply, do it.
+
+    FILE is a table (CSV, columns named as the options of deployer host add), an ~/.ssh/config, or an Ansible inventory
+    in INI or YAML.
+    """
+    text = decoded(file.read(4 * MAX_TEXT + 1))
+    form: ImportForm = ImportForm.of(given({"content": text, "format": kind, "directory": directory, "labels": labels}))
+    form.filename = getattr(file, "name", "") or ""
+    form.check()
+    upload = form.upload()
+    found = importing.read(upload)
+    planned = importing.plan(upload, found)
+    _tell_plan(planned, importing.remarks(found))
+    if not confirmed:
+        click.echo("Nothing was written. With --apply it is done." if planned.does_something else "Nothing to do.")
+        return
+    imports.apply(lambda: importing.plan(upload, found), planned.digest, actor())
+    click.echo(f"Imported: {len(planned.added)} added, {len(planned.changed)} changed.")
+
+
+def _tell_plan(plan: imports.ImportPlan, remarks: list[tuple[int, str]]) -> None:
+    for name, path in plan.credentials.items():
+        click.echo(f"+ credential {name}: {path}")
+    for added in plan.added:
+        told = ", ".join(f"{name} {value}" for name, value in as_typed(added.host).items() if value)
+        click.echo(f"+ {told}")
+    for changed in plan.changed:
+        for name, (before, after) in changed.changes.items():
+            click.echo(f"~ {changed.host.hostname}: {name} {before or '–'} → {after or '–'}")
+    click.echo(f"{len(plan.unchanged)} unchanged.")
+    for one in plan.left_out:
+        click.echo(f"Line {one.line}, {one.name or 'no name'}: refused. {' '.join(one.why)}", err=True)
+    for line, text in remarks:
+        click.echo(f"Line {line}: {text}", err=True)
 
 
 def way(row: HostRow) -> str:

@@ -38,15 +38,21 @@ def add(new: NewCredential, actor: Actor) -> int:
     published the key to seal with."""
     actor.require(Verb.MANAGE)
     try:
-        with transaction() as session:
-            row = CredentialRow(name=new.name)
-            _fill(row, new, actor)
-            session.add(row)
-            session.flush()
-            audit(actor.name, "add", "credential", row.id, name=new.name, kind=new.kind.value, public=new.public)
-            return row.id
+        with transaction():
+            return insert(new, actor)
     except IntegrityError:
         raise taken(N_("There is a credential of this name already."), "name") from None
+
+
+def insert(new: NewCredential, actor: Actor) -> int:
+    """As :func:`add`, inside the caller's transaction."""
+    session = db.session
+    row = CredentialRow(name=new.name)
+    _fill(row, new, actor)
+    session.add(row)
+    session.flush()
+    audit(actor.name, "add", "credential", row.id, name=new.name, kind=new.kind.value, public=new.public)
+    return row.id
 
 
 def replace(credential_id: int, new: NewCredential, actor: Actor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from deployer.domain.status import Evidence, Reach
 from deployer.extensions import db
 from deployer.models import CredentialRow, Host, HostLabel, Instance, Rollout, Service, claims
 from deployer.models.columns import utc_now
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import audit, audit_each, transaction
 
 # What a worker needs to find the host: with another value, what was seen before was seen somewhere else.
 WAY = ("address", "reach", "directory", "ssh_user", "ssh_port", "jump", "credential")
@@ -66,13 +66,27 @@ def insert_host(new: NewHost, actor: Actor) -> int:
     if known is not None:
         raise taken_name(retired=known.retired is not None)
     _check_directory(new, 0)
-    host = Host(hostname=new.hostname)
-    _fill(host, new, actor)
-    session.add(host)
+    return insert_hosts([new], actor)[0]
+
+
+def insert_hosts(news: Sequence[NewHost], actor: Actor) -> list[int]:
+    """Insert hosts whose names and directories the caller has found to be free, in its transaction. Their ids."""
+    session = db.session
+    credential_ids = {name: _credential_id(name) for name in {new.credential for new in news}}
+    rows = []
+    for new in news:
+        host = Host(hostname=new.hostname)
+        _fill(host, new, credential_ids[new.credential], actor)
+        rows.append(host)
+    session.add_all(rows)
     session.flush()
-    _set_labels(host.id, new.labels)
-    audit(actor.name, "add", "host", host.id, **_told(asdict(new)))
-    return host.id
+    ids = [host.id for host in rows]
+    labels = [{"host_id": id_, "label": label} for id_, new in zip(ids, news, strict=True) for label in new.labels]
+    if labels:
+        session.execute(insert(HostLabel), labels)
+    told = {id_: _told(asdict(new)) for id_, new in zip(ids, news, strict=True)}
+    audit_each(actor.name, "add", "host", told)
+    return ids
 
 
 def update_host(host_id: int, new: NewHost, actor: Actor) -> bool:
@@ -94,7 +108,7 @@ def update_host(host_id: int, new: NewHost, actor: Actor) -> bool:
         _check_directory(new, host_id)
         host.check_by = host.checked = host.facts = None
         host.check_kind = host.check_cause = host.check_remedy = ""
-    _fill(host, new, actor)
+    _fill(host, new, _credential_id(new.credential), actor)
     _set_labels(host_id, new.labels)
     for service_id, rev in revs.items():
         values: dict[str, Any] = {"rev": rev}
@@ -200,7 +214,7 @@ def _locked(host_id: int) -> Host:
     return host
 
 
-def _fill(host: Host, new: NewHost, actor: Actor) -> None:
+def _fill(host: Host, new: NewHost, credential_id: int | None, actor: Actor) -> None:
     host.hostname = new.hostname
     host.address = new.address
     host.reach = new.reach
@@ -209,7 +223,7 @@ def _fill(host: Host, new: NewHost, actor: Actor) -> None:
     host.ssh_user = new.ssh_user
     host.ssh_port = new.ssh_port
     host.jump = new.jump
-    host.credential_id = _credential_id(new.credential)
+    host.credential_id = credential_id
     host.updated = utc_now()
     host.updated_by = actor.name
 

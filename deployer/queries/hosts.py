@@ -187,6 +187,12 @@ def host(host_id: int) -> HostRow:
     return _with_labels((_row(*row),))[0]
 
 
+def by_name() -> dict[str, HostRow]:
+    """Every host, retired or not, by its name."""
+    rows = tuple(_row(*row) for row in db.session.execute(_hosts()))
+    return {row.hostname: row for row in _with_labels(rows)}
+
+
 def labels(*, retired: bool = False) -> list[tuple[str, int]]:
     """The labels that hosts have and how many have each, by label; those of most hosts when there are very many."""
     of_use = Host.retired.is_not(None) if retired else Host.retired.is_(None)

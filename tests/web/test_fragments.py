@@ -22,6 +22,7 @@ from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
+from deployer.operations.imports import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
 from deployer.queries.credentials import CredentialView
@@ -41,6 +42,10 @@ NOW = utc_now()
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
+ITS: dict[str, dict[str, object]] = {  # what has one name in two folders
+    "hosts": {"wanted": hosts.HostFilter()},
+    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
+}
 
 SignIn = Callable[[str], Visitor]
 
@@ -144,6 +149,8 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "labels": hosts.labels(),
         "args": {},
         "sealable": False,
+        "remarks": [(1, "x is not taken over.")],
+        "most": 9,
         "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
         "kinds": {CredentialKind.KEY: "private key"},
         "shown": "",
@@ -173,7 +180,7 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
         shown = everything(sqlite_world, rollout_id)
         for name in FRAGMENTS:
             folder_of = name.partition("/")[0]
-            its = {"wanted": hosts.HostFilter()} if folder_of == "hosts" else {}
+            its = ITS.get(folder_of, {})
             html = render_template(name, **shown | its, form=forms.get(folder_of))
             assert html.strip(), name
             assert "<html" not in html, name
@@ -208,6 +215,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/hosts?q=nothing&label=a,b&state=problem",
         "/hosts?retired=1",
         "/hosts/new",
+        "/hosts/import",
         "/credentials",
         "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, abort, g, request
 from deployer.domain.access import Verb
 from deployer.extensions import csrf
 from deployer.operations import people
-from deployer.web.api import catalog, credentials, fleet, hosts, rollout_actions, rollouts
+from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -19,6 +19,7 @@ def init_app(app: Flask) -> None:
     for part in (
         catalog.routes,
         hosts.routes,
+        imports.routes,
         credentials.routes,
         fleet.routes,
         rollouts.routes,

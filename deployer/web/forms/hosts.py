@@ -55,7 +55,7 @@ class HostForm(StrictForm):
 
     def new(self) -> NewHost:
         """The host to add; call it on a form that :meth:`read` returned."""
-        return NewHost(**{name: self[name].value for name in self.field_names()})
+        return NewHost(**{field.name: field.value for field in self})
 
 
 def filled(host: HostRow) -> dict[str, str]:
