@@ -61,6 +61,14 @@ fi
 say end yes
 """
 
+# How the directory can be, in the words of the program.
+DIRECTORIES = (
+    N_("writable"),
+    N_("can be made"),
+    N_("not writable"),
+    N_("cannot be made"),
+    N_("no directory"),
+)
 _MARK = "deployer:"
 _KIB = ("disk_total", "disk_free", "memory_total", "memory_free")
 
@@ -133,7 +141,7 @@ def read_facts(lines: Iterable[str], asked: float, heard: float) -> HostFacts | 
             missing.append(value[:MAX_TEXT])
         else:
             said[name] = value[:MAX_TEXT]
-    if "end" not in said or "directory" not in said:
+    if "end" not in said or said.get("directory") not in DIRECTORIES:
         return None
     clock = _number(said.get("clock", ""))
     sizes = {name: _number(said.get(name, "")) for name in _KIB}

@@ -106,7 +106,7 @@ def _entry(line: int, alias: str, settled: Mapping[str, Mapping[str, tuple[int, 
     elif "," in jump:
         refused = Note(N_("It is reached through several hosts. Only one can be on the way."))
     elif "%" in address + key_file:
-        refused = Note(N_("A token with %% in it is not replaced here. Write out what it stands for."))
+        refused = Note(N_("A token with a percent sign is not replaced here. Write out what it stands for."))
     fields = {"reach": "ssh"}
     if settings.get("hostname"):
         fields["address"] = address

@@ -133,7 +133,7 @@ def _choices(host: HostRow | None = None) -> dict[str, Any]:
     return {
         "host": host,
         "reaches": REACHES,
-        "credentials": [("", ""), *((one.name, one.name) for one in credentials.credentials())],
+        "credentials": [("", "–"), *((one.name, one.name) for one in credentials.credentials())],
     }
 
 

@@ -81,7 +81,7 @@ def _sent(fields: tuple[str, ...]) -> tuple[MultiDict[str, str], str]:
 
 
 def _formats() -> list[tuple[str, str]]:
-    return [("", ""), *((name, name) for name in FORMATS)]
+    return [("", "–"), *((name, name) for name in FORMATS)]
 
 
 def _shown(upload: Upload, planned: ImportPlan, remarks: list[tuple[int, str]]) -> dict[str, Any]:
