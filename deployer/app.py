@@ -16,8 +16,11 @@ from deployer.resources import PACKAGE, folder
 from deployer.web import (
     api,
     auth,
+    credentials,
     errors,
+    host_keys,
     hosts,
+    imports,
     instances,
     people,
     present,
@@ -31,7 +34,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, services, versions, instances, rollouts, rollout_actions, hosts)
+PAGES = (people, services, versions, instances, rollouts, rollout_actions, imports, hosts, host_keys, credentials)
 
 
 class IdConverter(BaseConverter):

@@ -18,7 +18,8 @@ COMMANDS = {
     "token": "deployer.commands.people",
     "service": "deployer.commands.catalog",
     "version": "deployer.commands.catalog",
-    "host": "deployer.commands.fleet",
+    "host": "deployer.commands.hosts",
+    "credential": "deployer.commands.credentials",
     "instance": "deployer.commands.fleet",
 }
 

@@ -15,7 +15,15 @@ from deployer.domain.recipe import KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-NAMES = {"service_id": "S", "version_id": "V", "rollout_id": "R", "instance_id": "I", "action": "ACTION"}
+NAMES = {
+    "service_id": "S",
+    "version_id": "V",
+    "rollout_id": "R",
+    "instance_id": "I",
+    "host_id": "H",
+    "credential_id": "C",
+    "action": "ACTION",
+}
 
 
 def test_the_api_document_lists_exactly_the_calls_there_are(sqlite_app: Flask) -> None:

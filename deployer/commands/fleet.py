@@ -1,4 +1,4 @@
-"""``deployer host`` and ``deployer instance``."""
+"""``deployer instance``."""
 
 from __future__ import annotations
 
@@ -8,25 +8,7 @@ from deployer.commands.inside import actor, inside
 from deployer.commands.options import given, options_of
 from deployer.operations import fleet
 from deployer.queries import names
-from deployer.web.forms.fleet import HostForm, InstanceForm
-
-
-@click.group()
-def host() -> None:
-    """Hosts: the machines that services run on."""
-
-
-@host.command("add")
-@click.argument("hostname")
-@options_of(HostForm, but=("hostname",))
-@inside
-def add_host(hostname: str, **fields: str | None) -> None:
-    """Add the host HOSTNAME.
-
-    Example: deployer host add web-1 --address 192.0.2.7 --directory /srv/deployer
-    """
-    added = fleet.add_host(HostForm.read(given({"hostname": hostname, **fields})).new(), actor())
-    click.echo(f"Added host {hostname} (id {added}).")
+from deployer.web.forms.fleet import InstanceForm
 
 
 @click.group()

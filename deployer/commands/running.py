@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from deployer import embedded, webserver
+from deployer import embedded, sealing, webserver
 from deployer.commands import inside
 from deployer.commands.bind import checked, occupied
 from deployer.config import Settings
@@ -107,7 +107,7 @@ def worker(slots: int) -> None:
         with _stoppable(), embedded.kept(app.config["SETTINGS"]) as redis:
             _wait_for_redis(app.config["REDIS_URL"])
             orderly = jobs.run(app, redis.tend)
-    except embedded.NoRedis as problem:
+    except (embedded.NoRedis, sealing.BadKeys) as problem:
         inside.stop(str(problem), inside.FAILED)
     if not orderly:
         inside.stop("The worker ended by itself, because of the error that it logged last.", inside.FAILED)

@@ -17,6 +17,7 @@ from deployer.domain.recipe import ReleaseRecipe
 from deployer.domain.release import Task, own_command
 from deployer.jobs.deploy import deploy
 from deployer.queries import catalog, fleet
+from deployer.queries import hosts as host_queries
 from deployer.queries.paging import MAX_LIMIT, Slice
 from deployer.remote.local import LocalRunner
 from deployer.remote.runner import RunnerError
@@ -69,9 +70,8 @@ def install(installations: Iterable[Installation]) -> list[str]:
 
 def recorded(hosts: Path) -> list[Spot]:
     """What has to run below ``hosts`` according to the database."""
-    directories = {
-        host.id: host.directory for host in fleet.hosts(EVERYTHING).rows if Path(host.directory).parent == hosts
-    }
+    known = host_queries.hosts(EVERYTHING).rows
+    directories = {host.id: host.directory for host in known if Path(host.directory).parent == hosts}
     return [
         Spot(one.service, one.hostname, one.address, one.port, directories[one.host_id], service.recipe)
         for service in catalog.services(EVERYTHING).rows

@@ -120,3 +120,4 @@ class Reach(StrEnum):
     """How a host's commands are run."""
 
     LOCAL = "local"  # on the worker's own machine, under the host's directory
+    SSH = "ssh"  # over the network, as a user of that machine

@@ -15,9 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from deployer import queue
 from deployer.jobs import identity
+from deployer.jobs.check import check as check_host
 from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
-from deployer.operations import probes, steps
+from deployer.operations import checks, probes, steps
+from deployer.operations.checks import CheckEnd, TakenCheck
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Said, Settlement, TakenStep
 
@@ -46,7 +48,8 @@ def drain(rollout_id: int) -> None:
 async def work(app: Flask) -> None:
     """Work with the real database on real hosts until nothing waits."""
     settings = app.config["SETTINGS"]
-    errands = Errands(functools.partial(execute, settings.artifacts), ask_what_is_left, ask, queue.ring_if_silent)
+    carry_out = functools.partial(execute, settings.artifacts)
+    errands = Errands(carry_out, ask_what_is_left, ask, queue.ring_if_silent, check_host)
     database = Threads(app)
     try:
         await Drain(database, errands, identity.of_process(), settings.slots).run()
@@ -98,6 +101,7 @@ class Errands:
     look_after: Errand
     ask: Callable[[TakenProbe], Awaitable[str | None]]
     ring: Callable[[], object]
+    check: Callable[[TakenCheck], Awaitable[CheckEnd]]
 
 
 @dataclass
@@ -117,7 +121,7 @@ class Drain:
     name: str
     slots: int
     running: dict[asyncio.Task[Settlement], Held] = field(default_factory=dict)
-    asking: dict[asyncio.Task[None], int] = field(default_factory=dict)  # → instance id
+    asking: dict[asyncio.Task[None], tuple[str, int]] = field(default_factory=dict)  # → whom: an instance, a host
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)
     look_at: float = 0.0  # when to look for other things than room for the next step
 
@@ -176,8 +180,11 @@ class Drain:
             await self._let_go(step)
             self._begin(step, self.errands.look_after)
         for probe in await self.database(probes.waiting_probes):
-            if probe.place.instance_id not in self.asking.values():
-                self.asking[asyncio.create_task(self._ask(probe))] = probe.place.instance_id
+            if ("instance", probe.place.instance_id) not in self.asking.values():
+                self.asking[asyncio.create_task(self._ask(probe))] = "instance", probe.place.instance_id
+        for check in await self.database(checks.waiting_checks):
+            if ("host", check.place.host_id) not in self.asking.values():
+                self.asking[asyncio.create_task(self._check(check))] = "host", check.place.host_id
 
     async def _let_go(self, step: TakenStep) -> None:
         """End an earlier attempt of ``step`` that still runs here: we slept past our own lease."""
@@ -195,6 +202,10 @@ class Drain:
     async def _ask(self, probe: TakenProbe) -> None:
         running = await self.errands.ask(probe)
         await self._insist(probes.settle_probe, probe, running)
+
+    async def _check(self, check: TakenCheck) -> None:
+        end = await self.errands.check(check)
+        await self._insist(checks.settle_check, check, end)
 
     async def _settle(self, done: list[asyncio.Task[Settlement]]) -> None:
         """Write how the steps ended; what they said last is written before, while they are still ours."""

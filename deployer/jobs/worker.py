@@ -8,23 +8,29 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
-from deployer import lifetime, queue
+from deployer import lifetime, queue, sealing
 from deployer.extensions import db
 from deployer.jobs import (
     drain,
     identity,
     sweeper,
 )  # (drain is loaded once here, so that no forked work-horse pays for it)
-from deployer.operations import steps, workers
+from deployer.operations import credentials, steps, workers
 
 log = logging.getLogger(__name__)
+
+FOREIGN_SEALS = (
+    "The credentials are sealed for the key of another worker, and this one cannot open them. Give all workers the "
+    "same keys (CREDENTIAL_KEYS, or the file credential.key in their homes), or run deployer credential rotate here."
+)
 
 
 def run(app: Flask, tend: Callable[[], None]) -> bool:
     """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. ``tend`` is called
-    every few seconds. False when it ended by itself."""
+    every few seconds. False when it ended by itself. Raises :class:`~deployer.sealing.BadKeys`."""
     name = identity.of_process()
     slots = app.config["SETTINGS"].slots
+    to_publish = [sealing.held(app.config["SETTINGS"].home).publics]
 
     def ask_database(operation: Callable[..., object], *args: object) -> None:
         with app.app_context():
@@ -36,8 +42,15 @@ def run(app: Flask, tend: Callable[[], None]) -> bool:
             # A work-horse is forked from here; a connection to the database must not be shared between two processes.
             db.engine.dispose()
 
+    def publish() -> None:
+        if not credentials.publish(to_publish[0]):
+            log.error(FOREIGN_SEALS)
+        to_publish.clear()
+
     def on_tick() -> None:
         tend()
+        if to_publish:  # again and again while the database is away
+            ask_database(publish)
         ask_database(sweeper.tick, name, slots)
 
     hooks = queue.Hooks(

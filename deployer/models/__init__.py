@@ -2,16 +2,21 @@
 
 from deployer.models.audit import AuditEntry
 from deployer.models.catalog import Service, Version
-from deployer.models.fleet import Host, Instance
+from deployer.models.credentials import CredentialRow, SealingKey
+from deployer.models.fleet import Host, HostKey, HostLabel, Instance
 from deployer.models.people import Token, User
 from deployer.models.rollouts import Rollout, Step, StepLog
 from deployer.models.workers import WorkerRow
 
 __all__ = [
     "AuditEntry",
+    "CredentialRow",
     "Host",
+    "HostKey",
+    "HostLabel",
     "Instance",
     "Rollout",
+    "SealingKey",
     "Service",
     "Step",
     "StepLog",

@@ -1,4 +1,4 @@
-"""Hosts and instances: add a machine, record what already runs on it."""
+"""Instances: record what already runs on a machine."""
 
 from __future__ import annotations
 
@@ -9,21 +9,12 @@ from sqlalchemy.exc import IntegrityError
 
 from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
-from deployer.domain.status import InstanceStatus, Reach
+from deployer.domain.status import InstanceStatus
 from deployer.models import Host, Instance, Service, Version, claims
-from deployer.operations.catalog import taken
+from deployer.operations.hosts import NewHost, add_host
 from deployer.operations.transaction import audit, transaction
 
-
-@dataclass(frozen=True)
-class NewHost:
-    """A machine to add."""
-
-    hostname: str
-    address: str
-    directory: str
-    reach: Reach = Reach.LOCAL
-    description: str = ""
+__all__ = ["NewHost", "NewInstance", "add_host", "record_instance"]
 
 
 @dataclass(frozen=True)
@@ -39,33 +30,6 @@ class NewInstance:
     is_maintain: bool = False
 
 
-def add_host(new: NewHost, actor: Actor) -> int:
-    """Add a host and return its id. Raises Conflict on ``hostname`` when it is taken."""
-    actor.require(Verb.MANAGE)
-    try:
-        with transaction() as session:
-            if session.execute(select(Host.id).where(Host.reach == new.reach, Host.directory == new.directory)).first():
-                raise Conflict(
-                    N_("Another host has this directory."),
-                    N_("Two hosts in one directory would overwrite each other's services. Choose another directory."),
-                    "directory",
-                )
-            host = Host(
-                hostname=new.hostname,
-                address=new.address,
-                reach=new.reach,
-                directory=new.directory,
-                description=new.description,
-                updated_by=actor.name,
-            )
-            session.add(host)
-            session.flush()
-            audit(actor.name, "add", "host", host.id, hostname=new.hostname, address=new.address)
-            return host.id
-    except IntegrityError:
-        raise taken(N_("There is a host of this name already."), "hostname") from None
-
-
 def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
     """Record that the host runs this version of the service, and return the instance's id (S1).
 
@@ -79,9 +43,13 @@ def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
             if service is None:
                 raise no_such("service", service_id)
             rev = claims.bump(session(), service_id, structure=True)
-            host = session.get(Host, new.host_id)
+            host = session.get(Host, new.host_id, with_for_update=True)  # nobody retires it meanwhile
             if host is None:
                 raise no_such("host", new.host_id, "host_id")
+            if host.retired is not None:
+                raise Conflict(
+                    N_("This host is retired."), N_("Bring it back first, or choose another host."), "host_id"
+                )
             version = session.execute(
                 select(Version).where(Version.service_id == service_id, Version.id == new.version_id)
             ).scalar_one_or_none()

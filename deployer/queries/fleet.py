@@ -1,4 +1,4 @@
-"""What pages and the API show of hosts and instances."""
+"""What pages and the API show of instances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
-from deployer.domain.status import Evidence, InstanceStatus, Reach, StepState
+from deployer.domain.status import Evidence, InstanceStatus, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
@@ -62,22 +62,6 @@ class InstanceRow:
     def may_ask(self) -> bool:
         """Whether there is reason to have the host asked, and nobody has done so already."""
         return not self.locked and not self.asked and self.evidence is not Evidence.CONFIRMED
-
-
-@dataclass(frozen=True)
-class HostRow:
-    """A machine and how many instances are on it."""
-
-    id: int
-    hostname: str
-    address: str
-    reach: Reach
-    directory: str
-    description: str
-    created: datetime
-    updated: datetime
-    updated_by: str
-    instances: int
 
 
 @dataclass(frozen=True)
@@ -211,41 +195,3 @@ def locked_on(service_id: int, version_id: int, host_ids: Iterable[int]) -> dict
         among(db.session(), Instance.host_id, host_ids),
     )
     return {row.host_id: row.locked for row in db.session.execute(query)}
-
-
-def _hosts() -> Select[*tuple[Any, ...]]:
-    tally = select(Instance.host_id, func.count().label("instances")).group_by(Instance.host_id).subquery()
-    return (
-        select(
-            Host.id,
-            Host.hostname,
-            Host.address,
-            Host.reach,
-            Host.directory,
-            Host.description,
-            Host.created,
-            Host.updated,
-            Host.updated_by,
-            func.coalesce(tally.c.instances, 0),
-        )
-        .outerjoin(tally, tally.c.host_id == Host.id)
-        .order_by(Host.hostname)
-    )
-
-
-def hosts(part: Slice, search: str = "", without: int | None = None) -> Page[HostRow]:
-    """Hosts by name, those whose name contains ``search`` and that do not run the service ``without``."""
-    query = _hosts()
-    if search:
-        query = query.where(Host.hostname.ilike(contains(search), escape="\\"))
-    if without is not None:
-        query = query.where(Host.id.not_in(select(Instance.host_id).where(Instance.service_id == without)))
-    return paged(query, part, HostRow)
-
-
-def host(host_id: int) -> HostRow:
-    """One host. Raises NotFound."""
-    row = db.session.execute(_hosts().where(Host.id == host_id)).one_or_none()
-    if row is None:
-        raise no_such("host", host_id)
-    return HostRow(*row)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from deployer.domain.errors import no_such
 from deployer.domain.names import parse_hostname, parse_name
 from deployer.extensions import db
-from deployer.models import Host, Service, Version
+from deployer.models import CredentialRow, Host, Service, Version
 
 
 def service_id(name: str) -> int:
@@ -23,6 +23,15 @@ def host_id(name: str) -> int:
     found = db.session.execute(select(Host.id).where(Host.hostname == parse_hostname(name, "host"))).scalar()
     if found is None:
         raise no_such("host", name, "host")
+    return found
+
+
+def credential_id(name: str) -> int:
+    """The credential of this name. Raises Invalid or NotFound on ``credential``."""
+    wanted = select(CredentialRow.id).where(CredentialRow.name == parse_name(name, "credential"))
+    found = db.session.execute(wanted).scalar()
+    if found is None:
+        raise no_such("credential", name, "credential")
     return found
 
 

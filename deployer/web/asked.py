@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from deployer.domain.errors import N_, Invalid
+from deployer.domain.facts import CheckState
 from deployer.domain.names import parse_text
+from deployer.domain.reach import parse_labels
 from deployer.queries.fleet import InstanceFilter
+from deployer.queries.hosts import HostFilter
 from deployer.queries.paging import Slice
 from deployer.web.parameters import read_flag, read_id, read_one
 
@@ -27,6 +30,21 @@ def asked_search() -> str:
 def asked_instances() -> InstanceFilter:
     """Which instances of a service."""
     return InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"), search=asked_search())
+
+
+def asked_hosts() -> HostFilter:
+    """Which hosts: by text, by labels that all must be there, by the end of their last check, retired ones or not."""
+    state = read_one("state")
+    if state and state not in {"ok", "problem", "never"}:
+        raise Invalid(
+            N_("This is not the state of a check."), N_("Send ok, problem or never, or leave it out."), "state"
+        )
+    return HostFilter(
+        search=asked_search(),
+        labels=parse_labels(read_one("label"), "label"),
+        state=CheckState(state) if state else None,
+        retired=bool(read_flag("retired")),
+    )
 
 
 def asked_since() -> int:

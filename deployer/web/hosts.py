@@ -1,6 +1,9 @@
-"""Hosts: the list, add one."""
+"""Hosts: the list, one host live; add, change, test, retire."""
 
 from __future__ import annotations
+
+import hashlib
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -8,13 +11,17 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.domain.status import Reach
-from deployer.operations import fleet as operations
-from deployer.queries import fleet
-from deployer.web.asked import asked_search, asked_slice
+from deployer.operations import checks
+from deployer.operations import hosts as operations
+from deployer.queries import audit, credentials, hosts
+from deployer.queries.hosts import HostRow
+from deployer.web import liveness
+from deployer.web.asked import asked_hosts, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.fleet import HostForm
-from deployer.web.htmx import show_again
+from deployer.web.forms.hosts import HostForm, filled
+from deployer.web.htmx import closed_dialog, interval, show_again
+from deployer.web.parameters import read_one
 from deployer.web.values import read_values
 
 REACHES = [(reach.value, reach.value) for reach in Reach]
@@ -26,15 +33,24 @@ blueprint = Blueprint("hosts", __name__, url_prefix="/hosts")
 @needs(Verb.VIEW)
 def index() -> str:
     """The hosts by name."""
-    search = asked_search()
-    return render_template("hosts/index.html", page=fleet.hosts(asked_slice(), search), search=search)
+    wanted = asked_hosts()
+    args: dict[str, Any] = {"q": wanted.search, "state": wanted.state, "label": ",".join(wanted.labels)}
+    if wanted.retired:
+        args["retired"] = 1
+    return render_template(
+        "hosts/index.html",
+        page=hosts.hosts(asked_slice(), wanted),
+        wanted=wanted,
+        labels=hosts.labels(retired=wanted.retired),
+        args={name: value for name, value in args.items() if value},
+    )
 
 
 @blueprint.get("/new")
 @needs(Verb.MANAGE)
 def new() -> str:
     """The form that adds a host."""
-    return render_template("hosts/new.html", form=HostForm.of({}), problems=[], reaches=REACHES)
+    return render_template("hosts/new.html", form=HostForm.of({}), problems=[], **_choices())
 
 
 @blueprint.post("")
@@ -44,7 +60,92 @@ def add() -> Response | tuple[str, int]:
     form = HostForm.of(request.form)
     try:
         form = HostForm.read(read_values(HostForm.field_names()))
-        operations.add_host(form.new(), actor())
+        host_id = operations.add_host(form.new(), actor())
     except (Refused, RefusedInput) as problem:
-        return show_again("hosts/new.html", form, problem, reaches=REACHES)
-    return redirect(url_for(".index"), 303)
+        return show_again("hosts/new.html", form, problem, **_choices())
+    return redirect(url_for(".show", host_id=host_id), 303)
+
+
+@blueprint.get("/<id:host_id>")
+@needs(Verb.VIEW)
+def show(host_id: int) -> str:
+    """One host: how it is reached, what its last check found, what runs there; kept live by the poller."""
+    return render_template("hosts/show.html", **_shown(hosts.host(host_id)))
+
+
+@blueprint.get("/<id:host_id>/changes")
+@needs(Verb.VIEW)
+def changes(host_id: int) -> str | tuple[str, int]:
+    """Everything on the page of a host; nothing (204) when it is what ``shown`` stands for."""
+    now = _shown(hosts.host(host_id))
+    if read_one("shown") == now["shown"]:
+        return "", 204
+    return render_template("hosts/_changes.html", **now)
+
+
+@blueprint.get("/<id:host_id>/edit")
+@needs(Verb.MANAGE)
+def edit(host_id: int) -> str:
+    """The form that changes a host."""
+    host = hosts.host(host_id)
+    return render_template("hosts/new.html", form=HostForm.of(filled(host)), problems=[], **_choices(host))
+
+
+@blueprint.post("/<id:host_id>/edit")
+@needs(Verb.MANAGE)
+def change(host_id: int) -> Response | tuple[str, int]:
+    """Change a host."""
+    host = hosts.host(host_id)
+    form = HostForm.of(request.form)
+    try:
+        form = HostForm.read(read_values(HostForm.field_names()))
+        operations.change_host(host_id, form.new(), actor())
+    except (Refused, RefusedInput) as problem:
+        return show_again("hosts/new.html", form, problem, **_choices(host))
+    return redirect(url_for(".show", host_id=host_id), 303)
+
+
+@blueprint.post("/<id:host_id>/check")
+@needs(Verb.ROLL_OUT)
+def check(host_id: int) -> Response:
+    """Have a worker test the connection; what it finds comes with the poller."""
+    checks.ask(host_id, actor())
+    return closed_dialog(url_for(".show", host_id=host_id))
+
+
+@blueprint.post("/<id:host_id>/retire")
+@needs(Verb.MANAGE)
+def retire(host_id: int) -> Response:
+    """Take a host out of use."""
+    operations.retire(host_id, actor())
+    return redirect(url_for(".show", host_id=host_id), 303)
+
+
+@blueprint.post("/<id:host_id>/bring-back")
+@needs(Verb.MANAGE)
+def bring_back(host_id: int) -> Response:
+    """Put a retired host into use again."""
+    operations.bring_back(host_id, actor())
+    return redirect(url_for(".show", host_id=host_id), 303)
+
+
+def _choices(host: HostRow | None = None) -> dict[str, Any]:
+    return {
+        "host": host,
+        "reaches": REACHES,
+        "credentials": [("", "–"), *((one.name, one.name) for one in credentials.credentials())],
+    }
+
+
+def _shown(host: HostRow) -> dict[str, Any]:
+    """Everything that the page of a host shows, and ``shown``, which is another one when any of it is."""
+    waits = host.check_by is not None
+    told = {
+        "host": host,
+        "keys": hosts.keys(host.id),
+        "host_instances": hosts.instances(host.id),
+        "lines": audit.about("host", host.id),
+        "alive": liveness.watched(waits)["alive"],
+    }
+    shown = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    return {**told, "every": interval(waits), "shown": shown}

@@ -12,6 +12,7 @@ from deployer.domain.errors import Refused
 from deployer.operations import fleet as operations
 from deployer.operations import probes
 from deployer.queries import catalog, fleet
+from deployer.queries import hosts as host_queries
 from deployer.queries.paging import MAX_LIMIT, Slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -55,7 +56,7 @@ def probe(service_id: int, instance_id: int) -> Response:
 
 
 def _choices(service_id: int) -> dict[str, Any]:
-    hosts = fleet.hosts(LISTED, without=service_id)
+    hosts = host_queries.hosts(LISTED, host_queries.HostFilter(without=service_id))
     versions = catalog.versions(service_id, LISTED)
     return {
         "service": catalog.service(service_id),

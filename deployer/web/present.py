@@ -14,8 +14,11 @@ from flask_babel import get_locale, gettext
 from markupsafe import Markup
 
 from deployer.domain.errors import N_
+from deployer.domain.facts import CheckState, size
 from deployer.domain.plan import Holder
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.web import recalled
+from deployer.web.words import note
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,12 @@ LOOKS: MappingProxyType[type[Enum], dict[Any, Look]] = MappingProxyType(
             RolloutState.FAILED: Look("bad", N_("Failed")),
             RolloutState.CANCELLED: Look("idle", N_("Cancelled")),
         },
+        CheckState: {
+            CheckState.NEVER: Look("idle", N_("Never tested")),
+            CheckState.OK: Look("ok", N_("Reached")),
+            CheckState.WARNED: Look("warn", N_("Reached, to mend")),
+            CheckState.PROBLEM: Look("bad", N_("Problem")),
+        },
     }
 )
 # Why a version should not be taken at its word; what was confirmed needs no mark.
@@ -106,7 +115,18 @@ RUNNING = '<time datetime="{}" title="{} UTC" data-running>{}</time>'
 
 def init_app(app: Flask) -> None:
     """Teach templates these words."""
-    app.jinja_env.filters.update(look=look, doubt=doubt, verb=verb, doing=doing, ago=ago, took=took, parts=parts)
+    app.jinja_env.filters.update(
+        look=look,
+        doubt=doubt,
+        verb=verb,
+        doing=doing,
+        ago=ago,
+        took=took,
+        parts=parts,
+        size=size,
+        rejectkeys=rejectkeys,
+    )
+    app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
     app.context_processor(lambda: {"locale": get_locale(), "words": _words})
 
 
@@ -148,6 +168,11 @@ def took(start: datetime | None, end: datetime | None = None) -> Markup:
     if end is None:
         return _time(RUNNING, start, lasted((datetime.now(UTC) - start).total_seconds()))
     return Markup("<span>{}</span>").format(lasted((end - start).total_seconds()))
+
+
+def rejectkeys(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """``values`` without what is under ``name``."""
+    return {key: value for key, value in values.items() if key != name}
 
 
 def parts(text: str) -> list[str]:

@@ -12,7 +12,17 @@ from deployer.domain.errors import N_, Note, Refused
 # the wire, and stays as it is.
 WORDS = {
     "noun": frozenset(
-        {N_("host"), N_("instance"), N_("rollout"), N_("service"), N_("step"), N_("user"), N_("version")}
+        {
+            N_("credential"),
+            N_("host"),
+            N_("host key"),
+            N_("instance"),
+            N_("rollout"),
+            N_("service"),
+            N_("step"),
+            N_("user"),
+            N_("version"),
+        }
     ),
     "state": frozenset(
         {
@@ -29,6 +39,12 @@ WORDS = {
     ),
     "status": frozenset({N_("pending"), N_("building"), N_("success"), N_("timeout"), N_("failed"), N_("duplicate")}),
 }
+
+
+def word(text: str) -> str:
+    """One of this product's own words."""
+    translated: str = gettext(text)
+    return translated
 
 
 def summary(refused: Refused) -> str:

@@ -19,6 +19,7 @@ from deployer.jobs import identity, sweeper
 from deployer.jobs.drain import Drain, Errands
 from deployer.jobs.work import Journal
 from deployer.operations import steps
+from deployer.operations.checks import CheckEnd
 from deployer.operations.steps import Settlement, TakenStep
 from deployer.queries import rollouts as queries
 from tests.operations.test_cancel import start
@@ -54,10 +55,14 @@ def test_a_worker_that_gets_its_own_step_back_ends_the_earlier_attempt_first(
     async def ask(_probe: object) -> str | None:
         return None
 
+    async def check(_check: object) -> CheckEnd:
+        return CheckEnd(None)
+
     monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.05)
 
     async def sleep_past_the_leases() -> None:
-        work = asyncio.create_task(Drain(inline, Errands(carry_out, look_after, ask, lambda: None), "me", 3).run())
+        errands = Errands(carry_out, look_after, ask, lambda: None, check)
+        work = asyncio.create_task(Drain(inline, errands, "me", 3).run())
         while len(told) < 3:  # noqa: ASYNC110 (nobody here could set an event)
             await asyncio.sleep(0.01)
         steps.expire_leases("me")

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 from deployer.jobs.work import Journal
+from deployer.operations.checks import CheckEnd, TakenCheck
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
 from tests.model.database import Database
@@ -72,6 +73,12 @@ class Errands:
             return self.fleet.probe(slot)
         except (Unreachable, Ended):
             return None
+
+    async def check(self, check: TakenCheck) -> CheckEnd:
+        """Whether the host can be reached. It reads only, and nothing that an upgrade goes by."""
+        await asyncio.sleep(0.5)
+        lost = check.place.hostname in self.fleet.unreachable
+        return CheckEnd(None, "unreachable") if lost else CheckEnd({})
 
     async def _restore(self, slot: Slot, fence: Fence, version: str, reason: str) -> Settlement:
         try:

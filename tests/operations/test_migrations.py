@@ -8,10 +8,11 @@ from flask import Flask
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from deployer import schema
 from deployer.domain.hosts import HostChoice
-from deployer.domain.status import BuildStatus
+from deployer.domain.status import BuildStatus, Reach
 from deployer.extensions import db
-from deployer.models import Instance, Version
+from deployer.models import Host, Instance, Version
 from deployer.operations import rollouts
 from tests.standings import MAKERS
 from tests.world import ADMIN, World
@@ -43,6 +44,17 @@ def test_what_the_older_program_does_not_know_is_taken_back_to_what_it_knows(app
         states = connection.execute(text("SELECT state FROM step ORDER BY id")).scalars().all()
     assert states[:3] == ["succeeded", "queued", "cancelled"]
     flask_migrate.upgrade()
+
+
+def test_a_host_that_the_older_program_would_take_for_another_kind_keeps_the_newer_schema(
+    app: Flask, world: World
+) -> None:
+    db.session.get_one(Host, world.hosts["web-1"]).reach = Reach.SSH
+    db.session.commit()
+    db.session.remove()
+    with pytest.raises(SystemExit):
+        flask_migrate.downgrade(revision="0002")
+    assert schema.current() == "0003"
 
 
 def test_a_host_has_at_most_one_instance_of_a_service(app: Flask, world: World) -> None:

@@ -13,14 +13,19 @@ from flask_login import login_user
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 
+from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import StartRollout
+from deployer.domain.reach import CredentialKind
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
+from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
+from deployer.operations.imports import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
-from deployer.queries import catalog, fleet, plans, rollouts, waves
+from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
+from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
 from deployer.web import choosing, following, liveness, present
@@ -28,13 +33,19 @@ from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
 from deployer.web.forms.rollout import RolloutForm
+from tests.operations.test_checks import FACTS
 from tests.web.conftest import Visitor
 from tests.world import ADMIN, World
 
-STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState) for state in enum]
+STATES = [state for enum in (InstanceStatus, BuildStatus, StepState, RolloutState, CheckState) for state in enum]
+NOW = utc_now()
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
+ITS: dict[str, dict[str, object]] = {  # what has one name in two folders
+    "hosts": {"wanted": hosts.HostFilter()},
+    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
+}
 
 SignIn = Callable[[str], Visitor]
 
@@ -130,7 +141,19 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "instance": instances.rows[0],
         "changed_instances": instances.rows,
         "changed_versions": catalog.versions(service.id, Slice()).rows,
-        "host": fleet.hosts(Slice()).rows[0],
+        "host": hosts.host(world.hosts["web-1"]),
+        "host_instances": hosts.instances(world.hosts["web-1"]),
+        "keys": hosts.keys(world.hosts["web-1"]),
+        "lines": audit.about("host", world.hosts["web-1"]),
+        "facts": FACTS,
+        "labels": hosts.labels(),
+        "args": {},
+        "sealable": False,
+        "remarks": [(1, "x is not taken over.")],
+        "most": 9,
+        "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
+        "kinds": {CredentialKind.KEY: "private key"},
+        "shown": "",
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
         "changed": rollouts.steps(rollout_id),
@@ -156,7 +179,9 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
         login_user(Person(SignedIn("key", ADMIN)))
         shown = everything(sqlite_world, rollout_id)
         for name in FRAGMENTS:
-            html = render_template(name, **shown, form=forms.get(name.partition("/")[0]))
+            folder_of = name.partition("/")[0]
+            its = ITS.get(folder_of, {})
+            html = render_template(name, **shown | its, form=forms.get(folder_of))
             assert html.strip(), name
             assert "<html" not in html, name
             assert Seen(html).inline == [], name
@@ -187,7 +212,14 @@ def pages(world: World, rollout_id: int) -> list[str]:
         f"/rollouts/{rollout_id}/undo",
         f"/rollouts/{rollout_id}/retry",
         "/hosts",
+        "/hosts?q=nothing&label=a,b&state=problem",
+        "/hosts?retired=1",
         "/hosts/new",
+        "/hosts/import",
+        "/credentials",
+        "/credentials/new",
+        f"/hosts/{world.hosts['web-1']}",
+        f"/hosts/{world.hosts['web-1']}/edit",
     ]
 
 
@@ -199,6 +231,7 @@ def fragments(world: World, rollout_id: int) -> dict[str, str]:
         f"{service}/instances": "instances",
         f"{service}/changes?since=0": "poller",
         f"{service}/versions/{world.versions['1.1.0']}/upgrade/targets": "rollout-targets",
+        f"/hosts/{world.hosts['web-1']}/changes": "poller",
         f"/rollouts/{rollout_id}/steps/{step}": "step-log",
         f"/rollouts/{rollout_id}/changes?since=0&step={step}": "poller",
     }

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, abort, g, request
 from deployer.domain.access import Verb
 from deployer.extensions import csrf
 from deployer.operations import people
-from deployer.web.api import catalog, fleet, rollout_actions, rollouts
+from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -16,7 +16,15 @@ def init_app(app: Flask) -> None:
     """Mount the API. A session cookie counts for nothing here, so a forged form on another site reaches nothing."""
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     blueprint.before_request(_identify)
-    for part in (catalog.routes, fleet.routes, rollouts.routes, rollout_actions.routes):
+    for part in (
+        catalog.routes,
+        hosts.routes,
+        imports.routes,
+        credentials.routes,
+        fleet.routes,
+        rollouts.routes,
+        rollout_actions.routes,
+    ):
         part(blueprint)
     csrf.exempt(blueprint)
     app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""Hosts and instances over JSON."""
+"""Instances over JSON."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from deployer.operations import probes
 from deployer.queries import catalog, fleet
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
-from deployer.web.forms.fleet import HostForm, InstanceForm
+from deployer.web.forms.fleet import InstanceForm
 from deployer.web.parameters import only, read_flag, read_id
 from deployer.web.values import read_values
 
 
 def routes(api: Blueprint) -> None:
     """Add the calls to the blueprint."""
-    api.get("/hosts")(_hosts)
-    api.post("/hosts")(_add_host)
     api.get("/services/<id:service_id>/instances")(_instances)
     api.post("/services/<id:service_id>/instances")(_record_instance)
     api.post("/services/<id:service_id>/instances/<id:instance_id>/probe")(_probe)
@@ -51,33 +49,6 @@ def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
         "evidence": row.evidence.value,
         "probe_by": row.probe_by,
     }
-
-
-def host_json(row: fleet.HostRow) -> dict[str, Any]:
-    """A host on the wire."""
-    return {
-        "id": row.id,
-        "hostname": row.hostname,
-        "address": row.address,
-        "reach": row.reach.value,
-        "directory": row.directory,
-        "description": row.description,
-        "instances": row.instances,
-        "updated_by": row.updated_by,
-        "updated": when(row.updated),
-    }
-
-
-def _hosts() -> Response:
-    only("page", "limit")
-    return listed(fleet.hosts(read_slice()), host_json)
-
-
-def _add_host() -> Response:
-    actor().require(Verb.MANAGE)
-    form = HostForm.read(read_values(HostForm.field_names()))
-    host_id = operations.add_host(form.new(), actor())
-    return answer(host_json(fleet.host(host_id)), status=201)
 
 
 def _instances(service_id: int) -> Response:

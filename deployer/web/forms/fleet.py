@@ -1,4 +1,4 @@
-"""Add a host, record an instance."""
+"""Record an instance."""
 
 from __future__ import annotations
 
@@ -9,41 +9,11 @@ from wtforms.widgets import TextArea
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.ids import parse_id
-from deployer.domain.names import parse_address, parse_directory, parse_hostname, parse_name, parse_port, parse_text
-from deployer.domain.status import Reach
-from deployer.operations.fleet import NewHost, NewInstance
-from deployer.web.forms.base import Parsed, StrictForm, by, one_of, yes_no
+from deployer.domain.names import parse_name, parse_port, parse_text
+from deployer.operations.fleet import NewInstance
+from deployer.web.forms.base import Parsed, StrictForm, by, yes_no
 
 MAX_WEIGHT = 10_000
-
-
-class HostForm(StrictForm):
-    """A machine."""
-
-    hostname = Parsed(N_("Name"), by(parse_hostname, "hostname"))
-    address = Parsed(N_("Address"), by(parse_address, "address"))
-    reach = Parsed(
-        N_("Reached by"),
-        one_of(
-            "reach",
-            {reach.value: reach for reach in Reach},
-            N_("This is not a way to reach a host."),
-            N_("Send one of: %(choices)s."),
-        ),
-        empty=Reach.LOCAL,
-    )
-    directory = Parsed(N_("Directory of its services"), by(parse_directory, "directory"))
-    description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
-
-    def new(self) -> NewHost:
-        """The host to add; call it on a form that :meth:`read` returned."""
-        return NewHost(
-            hostname=self.hostname.value,
-            address=self.address.value,
-            directory=self.directory.value,
-            reach=self.reach.value,
-            description=self.description.value,
-        )
 
 
 def _id(field: str) -> Callable[[str], int]:

@@ -1,0 +1,147 @@
+"""Hosts, their keys and their checks over JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.operations import checks, host_keys
+from deployer.operations import hosts as operations
+from deployer.queries import hosts
+from deployer.web.api.envelope import answer, listed, read_slice, when
+from deployer.web.asked import asked_hosts
+from deployer.web.auth import actor
+from deployer.web.forms.hosts import HostForm, KeyForm, TrustForm
+from deployer.web.parameters import only
+from deployer.web.values import read_values
+from deployer.web.words import note
+
+
+def routes(api: Blueprint) -> None:
+    """Add the calls to the blueprint."""
+    api.get("/hosts")(_hosts)
+    api.post("/hosts")(_add_host)
+    api.get("/hosts/<id:host_id>")(_host)
+    api.post("/hosts/<id:host_id>")(_change_host)
+    api.post("/hosts/<id:host_id>/retire")(_retire)
+    api.post("/hosts/<id:host_id>/bring-back")(_bring_back)
+    api.post("/hosts/<id:host_id>/check")(_check)
+    api.get("/hosts/<id:host_id>/keys")(_keys)
+    api.post("/hosts/<id:host_id>/keys/trust")(_trust)
+    api.post("/hosts/<id:host_id>/keys/forget")(_forget)
+
+
+def host_json(row: hosts.HostRow) -> dict[str, Any]:
+    """A host on the wire."""
+    return {
+        "id": row.id,
+        "hostname": row.hostname,
+        "address": row.address,
+        "reach": row.reach.value,
+        "directory": row.directory,
+        "description": row.description,
+        "labels": list(row.labels),
+        "ssh_user": row.login.user,
+        "ssh_port": row.login.port,
+        "jump": row.login.jump,
+        "credential": row.credential,
+        "instances": row.instances,
+        "retired": when(row.retired),
+        "check": {
+            "state": row.state.value,
+            "asked_by": row.check_by,
+            "at": when(row.checked),
+            "kind": row.check_kind,
+            "cause": row.check_cause,
+            "remedy": row.check_remedy,
+            "warnings": [note(one) for one in row.warnings],
+            "facts": row.facts.dump() if row.facts else None,
+        },
+        "keys_approved": row.approved_keys,
+        "keys_offered": row.offered_keys,
+        "updated_by": row.updated_by,
+        "updated": when(row.updated),
+    }
+
+
+def key_json(row: hosts.HostKeyRow) -> dict[str, Any]:
+    """A host's key on the wire."""
+    return {
+        "fingerprint": row.fingerprint,
+        "key": row.key,
+        "seen": when(row.seen),
+        "approved": when(row.approved),
+        "approved_by": row.approved_by,
+    }
+
+
+def _hosts() -> Response:
+    only("page", "limit", "q", "label", "state", "retired")
+    return listed(hosts.hosts(read_slice(), asked_hosts()), host_json)
+
+
+def _add_host() -> Response:
+    actor().require(Verb.MANAGE)
+    form = HostForm.read(read_values(HostForm.field_names()))
+    return _as_it_is(operations.add_host(form.new(), actor()), 201)
+
+
+def _host(host_id: int) -> Response:
+    only()
+    return _as_it_is(host_id)
+
+
+def _change_host(host_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    hosts.host(host_id)
+    form = HostForm.read(read_values(HostForm.field_names()))
+    operations.change_host(host_id, form.new(), actor())
+    return _as_it_is(host_id)
+
+
+def _retire(host_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    read_values(())
+    operations.retire(host_id, actor())
+    return _as_it_is(host_id)
+
+
+def _bring_back(host_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    read_values(())
+    operations.bring_back(host_id, actor())
+    return _as_it_is(host_id)
+
+
+def _check(host_id: int) -> Response:
+    actor().require(Verb.ROLL_OUT)
+    read_values(())
+    checks.ask(host_id, actor())
+    return _as_it_is(host_id, 202)
+
+
+def _keys(host_id: int) -> Response:
+    only()
+    hosts.host(host_id)
+    return answer([key_json(key) for key in hosts.keys(host_id)])
+
+
+def _trust(host_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    form = TrustForm.read(read_values(TrustForm.field_names()))
+    host_keys.trust(host_id, form.fingerprint.value, actor(), replace=form.replace.value)
+    return answer([key_json(key) for key in hosts.keys(host_id)])
+
+
+def _forget(host_id: int) -> Response:
+    actor().require(Verb.MANAGE)
+    form = KeyForm.read(read_values(KeyForm.field_names()))
+    host_keys.forget(host_id, form.fingerprint.value, actor())
+    return answer([key_json(key) for key in hosts.keys(host_id)])
+
+
+def _as_it_is(host_id: int, status: int = 200) -> Response:
+    return answer(host_json(hosts.host(host_id)), status=status)

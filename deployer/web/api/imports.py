@@ -1,0 +1,64 @@
+"""Import hosts over JSON: ask what would change, then send the same with the plan's token."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from deployer.domain.access import Verb
+from deployer.operations import imports as operations
+from deployer.operations.imports import ImportChanged, ImportPlan
+from deployer.web import importing
+from deployer.web.api.envelope import answer
+from deployer.web.auth import actor
+from deployer.web.errors import refusal
+from deployer.web.forms.hosts import as_typed
+from deployer.web.forms.imports import ConfirmedImportForm, ImportForm
+from deployer.web.importing import Upload
+from deployer.web.values import read_values
+
+
+def routes(api: Blueprint) -> None:
+    """Add the calls to the blueprint."""
+    api.post("/hosts/import/plan")(_plan_import)
+    api.post("/hosts/import")(_import_hosts)
+
+
+def plan_json(upload: Upload, plan: ImportPlan, remarks: list[tuple[int, str]]) -> dict[str, Any]:
+    """What an import would do, on the wire."""
+    return {
+        "plan": plan.digest,
+        "format": upload.format,
+        "added": [{"line": one.line, **as_typed(one.host)} for one in plan.added],
+        "changed": [
+            {"line": one.line, "id": one.host_id, "hostname": one.host.hostname, "changes": one.changes}
+            for one in plan.changed
+        ],
+        "unchanged": list(plan.unchanged),
+        "refused": [asdict(one) | {"why": list(one.why)} for one in plan.left_out],
+        "credentials": [{"name": name, "path": path} for name, path in plan.credentials.items()],
+        "remarks": [{"line": line, "text": text} for line, text in remarks],
+    }
+
+
+def _plan_import() -> Response:
+    actor().require(Verb.MANAGE)
+    upload = ImportForm.read(read_values(ImportForm.field_names())).upload()
+    found = importing.read(upload)
+    return answer(plan_json(upload, importing.plan(upload, found), importing.remarks(found)))
+
+
+def _import_hosts() -> Response:
+    actor().require(Verb.MANAGE)
+    form = ConfirmedImportForm.read(read_values(ConfirmedImportForm.field_names()))
+    upload = form.upload()
+    found = importing.read(upload)
+    remarks = importing.remarks(found)
+    try:
+        done = operations.apply(lambda: importing.plan(upload, found), form.plan.value, actor())
+    except ImportChanged as changed:
+        return refusal(changed, plan_json(upload, changed.plan, remarks))
+    return answer(plan_json(upload, done, remarks))
