@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from deployer.jobs.work import Journal
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
-from tests.model.database import Database
 from tests.model.hosts import Ended, Fence, Fleet, Slot, Unreachable
 
 ANY_ATTEMPT = float("inf")
@@ -20,7 +19,6 @@ class Errands:
     """The errands of one worker, ``owner``."""
 
     fleet: Fleet
-    database: Database
     owner: str
 
     async def carry_out(self, step: TakenStep, say: Journal) -> Settlement:
