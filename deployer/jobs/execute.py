@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from deployer import artifacts
@@ -40,7 +40,11 @@ def runner_for(place: Place) -> Runner:
 
 def fenced_runner(step: TakenStep) -> Runner:
     """The same, for commands that end those of every earlier step and attempt on the host, and yield to later ones."""
-    return FencedRunner(runner_for(step.place), task_of(step).root, Fence(step.step_id, step.attempt))
+    return _fenced_runner(step.place, task_of(step), Fence(step.step_id, step.attempt))
+
+
+def _fenced_runner(place: Place, task: Task, mark: Fence) -> Runner:
+    return FencedRunner(runner_for(place), task.root, mark)
 
 
 async def execute(store: Path, step: TakenStep, say: Journal) -> Settlement:
@@ -75,23 +79,20 @@ async def ask(probe_: TakenProbe) -> str | None:
     """
     place = probe_.place
     task = _task(place, probe_.label, probe_.label)
-
-    async def reach() -> Runner:
-        runner = runner_for(place)
-        if not probe_.last_step:  # Deployer has never sent a command there
-            return runner
-        runner = FencedRunner(runner, task.root, Fence.after(probe_.last_step))
-        taken = await runner.run(release.nothing(), log.info)
-        if not taken.ok:
-            raise RunnerError(taken.failure)
-        return runner
-
-    return await _asked(reach, place, task)
+    if not probe_.last_step:  # Deployer has never sent a command there
+        return await _asked(functools.partial(runner_for, place), place, task)
+    reach = functools.partial(_fenced_runner, place, task, Fence.after(probe_.last_step))
+    return await _asked(reach, place, task, take=True)
 
 
-async def _asked(reach: Callable[[], Awaitable[Runner]], place: Place, task: Task) -> str | None:
+async def _asked(reach: Callable[[], Runner], place: Place, task: Task, *, take: bool = False) -> str | None:
     try:
-        return await probe(await reach(), parse_recipe(place.recipe), task, ASK_SECONDS)
+        runner = reach()
+        if take:
+            taken = await runner.run(release.nothing(), log.info)
+            if not taken.ok:
+                raise RunnerError(taken.failure)
+        return await probe(runner, parse_recipe(place.recipe), task, ASK_SECONDS)
     except Exception:
         log.exception("%s could not be asked for the version of %s", place.hostname, place.service)
         return None
@@ -103,11 +104,7 @@ async def _crashed(step: TakenStep, say: Journal, problem: Exception) -> Settlem
         return Settlement(False, None, str(problem))
     log.error("step %s crashed", step.step_id, exc_info=problem)
     say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
-
-    async def reach() -> Runner:
-        return fenced_runner(step)
-
-    running = await _asked(reach, step.place, task_of(step))
+    running = await _asked(functools.partial(fenced_runner, step), step.place, task_of(step))
     return Settlement(False, running, "Deployer itself failed; the log of the worker has the details.")
 
 

@@ -10,7 +10,6 @@ from deployer.jobs.work import Journal
 from deployer.operations.checks import CheckEnd, TakenCheck
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
-from tests.model.database import Database
 from tests.model.hosts import Ended, Fence, Fleet, Slot, Unreachable
 
 ANY_ATTEMPT = float("inf")
@@ -21,7 +20,6 @@ class Errands:
     """The errands of one worker, ``owner``."""
 
     fleet: Fleet
-    database: Database
     owner: str
 
     async def carry_out(self, step: TakenStep, say: Journal) -> Settlement:

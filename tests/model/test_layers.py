@@ -150,7 +150,7 @@ def who_takes_over_asks_the_host(_world: World) -> None:
 def finished(fleet: Fleet, errand: Callable[[Errands], object]) -> Settlement:
     """What the errand ends with, in simulated time."""
     loop = SimulatedLoop(fleet.clock)
-    task: asyncio.Task[Settlement] = loop.create_task(errand(Errands(fleet, None, "w")))  # type: ignore[arg-type]
+    task: asyncio.Task[Settlement] = loop.create_task(errand(Errands(fleet, "w")))
     while not task.done():
         if not loop.step():
             fleet.clock.now += 0.5

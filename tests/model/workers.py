@@ -121,7 +121,7 @@ class Worker:
         self.jobs += 1
         name = f"{self.name}:{self.jobs}"
         loop = SimulatedLoop(self.database.clock)
-        mine = Errands(self.fleet, self.database, name)
+        mine = Errands(self.fleet, name)
         errands = drain.Errands(mine.carry_out, mine.look_after, mine.ask, self.bells.ring_if_silent, mine.check)
         job = Drain(Inline(self.database, self.seen), errands, name, self.slots)
         self.job = Job(name, job, loop, loop.create_task(job.run()))
