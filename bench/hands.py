@@ -23,6 +23,7 @@ from deployer.commands import running
 from deployer.jobs import drain, identity, worker
 from deployer.jobs.deploy import Journal, Phase
 from deployer.jobs.journal import StepJournal
+from deployer.jobs.ways import WayTo
 from deployer.operations import steps
 from deployer.operations.steps import Said, Settlement, TakenStep
 
@@ -108,10 +109,10 @@ def main() -> None:
         report(chosen.report, "worker", cpu=used)
         return orderly
 
-    async def carry_out(_store: Path, step: TakenStep, say: Journal) -> Settlement:
+    async def carry_out(_to: WayTo, _store: Path, step: TakenStep, say: Journal) -> Settlement:
         return await pretend(step, say, chosen.seconds, chosen.spread)
 
-    async def look_after(_step: TakenStep, _say: Journal) -> Settlement:
+    async def look_after(_to: WayTo, _step: TakenStep, _say: Journal) -> Settlement:
         return Settlement(ok=False, running=None, error="The bench lost a worker.")
 
     patches: list[tuple[object, str, Callable[..., object]]] = [

@@ -6,7 +6,7 @@ import logging
 import time
 
 from deployer.domain import facts
-from deployer.jobs.execute import runner_for
+from deployer.jobs.ways import WayTo
 from deployer.operations.checks import CheckEnd, TakenCheck
 from deployer.operations.places import Place
 from deployer.remote.runner import BadAnswer, Runner, RunnerError
@@ -14,10 +14,10 @@ from deployer.remote.runner import BadAnswer, Runner, RunnerError
 log = logging.getLogger(__name__)
 
 
-async def check(taken: TakenCheck) -> CheckEnd:
+async def check(to: WayTo, taken: TakenCheck) -> CheckEnd:
     """What is found on the host of ``taken``, or why nothing could be."""
     try:
-        return await look_at(runner_for(taken.place), taken.place)
+        return await look_at(to(taken.place), taken.place)
     except RunnerError as error:
         return _refused(error)
     except Exception:
@@ -56,4 +56,4 @@ _SHELL = "Log in there yourself as the same user: a POSIX shell has to run comma
 
 
 def _refused(error: RunnerError) -> CheckEnd:
-    return CheckEnd(None, str(error.kind), error.cause, error.remedy, str(getattr(error, "key", "") or ""))
+    return CheckEnd(None, str(error.kind), error.cause, error.remedy)

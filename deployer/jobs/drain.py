@@ -18,10 +18,12 @@ from deployer.jobs import identity
 from deployer.jobs.check import check as check_host
 from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
-from deployer.operations import checks, probes, steps
+from deployer.jobs.ways import Ways
+from deployer.operations import checks, host_keys, probes, steps
 from deployer.operations.checks import CheckEnd, TakenCheck
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Said, Settlement, TakenStep
+from deployer.remote.ssh import SshHosts
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -48,11 +50,18 @@ def drain(rollout_id: int) -> None:
 async def work(app: Flask) -> None:
     """Work with the real database on real hosts until nothing waits."""
     settings = app.config["SETTINGS"]
-    carry_out = functools.partial(execute, settings.artifacts)
-    errands = Errands(carry_out, ask_what_is_left, ask, queue.ring_if_silent, check_host)
     database = Threads(app)
     try:
-        await Drain(database, errands, identity.of_process(), settings.slots).run()
+        async with SshHosts() as hosts:
+            to = Ways(settings.home, hosts, lambda host_id, key: database(host_keys.offer, host_id, key)).to
+            errands = Errands(
+                functools.partial(execute, to, settings.artifacts),
+                functools.partial(ask_what_is_left, to),
+                functools.partial(ask, to),
+                queue.ring_if_silent,
+                functools.partial(check_host, to),
+            )
+            await Drain(database, errands, identity.of_process(), settings.slots).run()
     finally:
         database.shutdown()
 

@@ -14,7 +14,6 @@ from deployer.domain.errors import N_, Conflict, no_such
 from deployer.extensions import db
 from deployer.models import Host, claims
 from deployer.models.columns import utc_now
-from deployer.operations.host_keys import offer_inside
 from deployer.operations.places import Place, host_places
 from deployer.operations.transaction import audit, transaction
 
@@ -33,14 +32,12 @@ class TakenCheck:
 
 @dataclass(frozen=True)
 class CheckEnd:
-    """What a worker found: facts, or why it could not look (``kind``, ``cause``, ``remedy``). A host whose key is not
-    approved has shown ``key``."""
+    """What a worker found: facts, or why it could not look (``kind``, ``cause``, ``remedy``)."""
 
     facts: dict[str, Any] | None
     kind: str = ""
     cause: str = ""
     remedy: str = ""
-    key: str = ""
 
 
 def ask(host_id: int, actor: Actor) -> None:
@@ -87,6 +84,4 @@ def settle_check(check: TakenCheck, end: CheckEnd) -> bool:
         if not claims.changed(session(), found):
             session.rollback()
             return False
-        if end.key:
-            offer_inside(host_id, end.key)
         return True

@@ -18,25 +18,19 @@ MOST_OFFERED = 10  # unapproved keys of a host; beyond, the one not seen for lon
 def offer(host_id: int, key: str) -> bool:
     """Remember that the host has shown ``key``. Idempotent. False, having done nothing, when there is no such host or
     the key is none."""
-    with transaction():
-        return offer_inside(host_id, key)
-
-
-def offer_inside(host_id: int, key: str) -> bool:
-    """As :func:`offer`, inside the caller's transaction."""
-    session = db.session
-    if not is_host_key(key) or session.get(Host, host_id, with_for_update=True) is None:
-        return False
-    keys = session.execute(select(HostKey).where(HostKey.host_id == host_id).order_by(HostKey.seen)).scalars().all()
-    known = next((one for one in keys if one.key == key), None)
-    if known is not None:
-        known.seen = utc_now()
+    with transaction() as session:
+        if not is_host_key(key) or session.get(Host, host_id, with_for_update=True) is None:
+            return False
+        keys = session.execute(select(HostKey).where(HostKey.host_id == host_id).order_by(HostKey.seen)).scalars().all()
+        known = next((one for one in keys if one.key == key), None)
+        if known is not None:
+            known.seen = utc_now()
+            return True
+        waiting = [one for one in keys if one.approved is None]
+        for one in waiting[: max(0, len(waiting) - MOST_OFFERED + 1)]:
+            session.delete(one)
+        session.add(HostKey(host_id=host_id, key=key, fingerprint=fingerprint(key)))
         return True
-    waiting = [one for one in keys if one.approved is None]
-    for one in waiting[: max(0, len(waiting) - MOST_OFFERED + 1)]:
-        session.delete(one)
-    session.add(HostKey(host_id=host_id, key=key, fingerprint=fingerprint(key)))
-    return True
 
 
 def trust(host_id: int, wanted: str, actor: Actor, *, replace: bool = False) -> None:

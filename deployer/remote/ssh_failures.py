@@ -28,8 +28,8 @@ class NameUnknown(Unreachable):
 
 
 class HostKeyUnknown(RunnerError):
-    """A host whose key nobody has approved yet: ``key`` in OpenSSH text, ``fingerprint`` as ``ssh-keygen -lf`` prints
-    it."""
+    """A host whose key nobody has approved yet: ``key`` in OpenSSH text ("" of a bastion), ``fingerprint`` as
+    ``ssh-keygen -lf`` prints it."""
 
     kind = N_("host key unknown")
 

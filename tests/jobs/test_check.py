@@ -19,6 +19,7 @@ from deployer.domain.release import Command
 from deployer.domain.status import Reach
 from deployer.extensions import db
 from deployer.jobs import check as jobs
+from deployer.jobs.ways import Ways
 from deployer.operations import checks, hosts
 from deployer.operations.checks import CheckEnd
 from deployer.operations.hosts import NewHost
@@ -124,15 +125,9 @@ def test_a_host_without_a_shell_for_us_is_a_bad_answer(tmp_path: Path, host: Ans
     assert "Log in there yourself" in end.remedy
 
 
-def test_a_host_that_is_not_reached_is_told_with_its_cause_remedy_and_key(tmp_path: Path) -> None:
-    class HostKeyUnknown(Unreachable):
-        kind = "host key unknown"
-        key = "ssh-ed25519 AAAA"
-
-    error = HostKeyUnknown("Its key is not known.", "Approve it.")
-    assert look(tmp_path, Answering(error=error)) == CheckEnd(
-        None, "host key unknown", "Its key is not known.", "Approve it.", "ssh-ed25519 AAAA"
-    )
+def test_a_host_that_is_not_reached_is_told_with_its_cause_and_remedy(tmp_path: Path) -> None:
+    error = Unreachable("It is off.", "Switch it on.")
+    assert look(tmp_path, Answering(error=error)) == CheckEnd(None, "unreachable", "It is off.", "Switch it on.")
 
 
 def test_the_drain_answers_what_people_ask_and_knows_hosts_that_it_cannot_reach(
@@ -140,14 +135,14 @@ def test_the_drain_answers_what_people_ask_and_knows_hosts_that_it_cannot_reach(
 ) -> None:
     here = hosts.add_host(NewHost("here", "127.0.0.1", str(tmp_path)), ADMIN)
     crashing = hosts.add_host(NewHost("crashing", "127.0.0.1", str(tmp_path / "2")), ADMIN)
-    reach = jobs.runner_for
+    way = Ways.to
 
-    def runner_for(place: Place) -> object:
+    def to(ways: Ways, place: Place) -> object:
         if place.hostname == "crashing":
             raise ZeroDivisionError
-        return reach(place)
+        return way(ways, place)
 
-    monkeypatch.setattr(jobs, "runner_for", runner_for)
+    monkeypatch.setattr(Ways, "to", to)
     for host_id in (here, crashing):
         checks.ask(host_id, ADMIN)
     drain(app)

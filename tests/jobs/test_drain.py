@@ -19,13 +19,14 @@ from deployer.extensions import db
 from deployer.jobs import drain as jobs
 from deployer.jobs.deploy import Phase, deploy
 from deployer.jobs.drain import work
-from deployer.jobs.execute import runner_for, task_of
+from deployer.jobs.execute import task_of
 from deployer.jobs.journal import StepJournal
 from deployer.models import AuditEntry
 from deployer.operations import steps
 from deployer.operations.rollouts import cancel
 from deployer.operations.steps import Said, Settlement
 from deployer.queries import rollouts
+from deployer.remote.local import LocalRunner
 from tests.jobs.conftest import Fleet
 from tests.world import ADMIN
 
@@ -222,7 +223,11 @@ def lost_after_the_work(app: Flask, fleet: Fleet, target: str, until: Phase = Ph
     store = app.config["SETTINGS"].artifacts
     task = task_of(step, artifacts.path_of(store, str(step.artifact_sha256)))
     with pytest.raises(Lost):
-        asyncio.run(deploy(runner_for(step.place), parse_recipe(step.place.recipe), task, Journal()))
+        asyncio.run(
+            deploy(
+                LocalRunner(step.place.address, step.place.directory), parse_recipe(step.place.recipe), task, Journal()
+            )
+        )
     return rollout_id
 
 

@@ -15,7 +15,6 @@ from deployer.operations import checks, hosts
 from deployer.operations.checks import CheckEnd
 from deployer.operations.hosts import NewHost
 from deployer.queries import hosts as queries
-from tests.operations.test_host_keys import key
 from tests.world import ADMIN, World, snapshot
 
 FACTS = HostFacts("Debian", "deploy", "writable", ("flock",), True, 5 << 30, 6 << 30, None, None, 0.2, 0.1)
@@ -61,13 +60,6 @@ def test_a_problem_is_remembered_with_its_remedy_and_takes_the_place_of_old_fact
     found = row(host_id)
     assert (found.state, found.check_cause, found.check_remedy) == (CheckState.PROBLEM, "It is off.", "Switch it on.")
     assert found.facts is None
-
-
-def test_a_key_that_was_met_on_the_way_is_offered(app: Flask, world: World) -> None:
-    host_id = hosts.add_host(OVER_SSH, ADMIN)
-    checks.settle_check(ask(host_id), CheckEnd(None, "host key unknown", "Its key is not known.", "", key()))
-    assert [one.key for one in queries.keys(host_id)] == [key()]
-    assert row(host_id).offered_keys == 1
 
 
 def test_two_answers_to_one_question_are_remembered_once(app: Flask, world: World) -> None:

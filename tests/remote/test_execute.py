@@ -12,9 +12,23 @@ import pytest
 from deployer.domain.recipe import dump_recipe
 from deployer.domain.status import Action, Reach
 from deployer.jobs.execute import Errand, ask_what_is_left, execute
+from deployer.jobs.ways import Ways
 from deployer.operations.places import Place
 from deployer.operations.steps import Settlement, TakenStep
+from deployer.remote.ssh import SshHosts
 from tests.remote.conftest import RECIPE, Notes
+
+
+async def offer(host_id: int, key: str) -> None:
+    raise AssertionError("no host is reached here")
+
+
+TO = Ways(Path("/nowhere"), SshHosts(), offer).to
+EITHER = pytest.mark.parametrize(
+    "work",
+    [functools.partial(execute, TO, Path("/nowhere")), functools.partial(ask_what_is_left, TO)],
+    ids=["execute", "ask"],
+)
 
 
 def taken(tmp_path: Path, reach: Reach, recipe: dict[str, object]) -> TakenStep:
@@ -22,9 +36,7 @@ def taken(tmp_path: Path, reach: Reach, recipe: dict[str, object]) -> TakenStep:
     return TakenStep(1, 1, 1, Action.UPGRADE, "ann", place, "1.0.0", "1.1.0", None, "")
 
 
-@pytest.mark.parametrize(
-    "work", [functools.partial(execute, Path("/nowhere")), ask_what_is_left], ids=["execute", "ask"]
-)
+@EITHER
 def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do(
     work: Errand, tmp_path: Path, notes: Notes
 ) -> None:
@@ -37,9 +49,7 @@ def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do
     assert notes.lines == [reason]
 
 
-@pytest.mark.parametrize(
-    "work", [functools.partial(execute, Path("/nowhere")), ask_what_is_left], ids=["execute", "ask"]
-)
+@EITHER
 def test_a_recipe_that_cannot_be_read_fails_its_step(work: Errand, tmp_path: Path, notes: Notes) -> None:
     end = asyncio.run(work(taken(tmp_path, Reach.LOCAL, {"kind": "unheard of"}), notes))
     assert (end.ok, end.running) == (False, None)

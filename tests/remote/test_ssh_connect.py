@@ -191,7 +191,9 @@ def test_hosts_behind_a_bastion_share_one_tunnel(sshd: Sshd, user: Path, tmp_pat
         failure(HostKeyChanged, replace(target, host_keys=(bastion.host_key,)), user)
         known_hosts(user)
         error = failure(HostKeyUnknown, target, user)
+        assert isinstance(error, HostKeyUnknown)
         assert f"The host key of {bastion.address} is not known" in error.cause
+        assert error.key == ""  # so that nobody approves it for the host behind
         assert "add it to the known_hosts file of the worker's user" in error.remedy
 
 

@@ -1,0 +1,117 @@
+"""The ways to the hosts of one job: this machine itself, and SSH with one connection a host."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployer import sealing
+from deployer.domain import reach
+from deployer.domain.reach import Credential, CredentialKind
+from deployer.domain.release import Command
+from deployer.domain.status import Reach
+from deployer.operations.places import Place
+from deployer.remote.local import LocalRunner
+from deployer.remote.runner import CommandResult, Runner, RunnerError, Say
+from deployer.remote.ssh import KeyFile, Password, PrivateKey, SshHosts, SshTarget
+from deployer.remote.ssh import Secret as SshSecret
+from deployer.remote.ssh_failures import HostKeyChanged, HostKeyUnknown, KeyUnreadable
+
+log = logging.getLogger(__name__)
+WayTo = Callable[[Place], Runner]  # raises RunnerError when this worker knows none
+Offer = Callable[[int, str], Awaitable[object]]  # what a host's unapproved key is shown to: the host's id, the key
+
+
+@dataclass(frozen=True)
+class Ways:
+    """``home`` has the worker's keys that open credentials."""
+
+    home: Path
+    hosts: SshHosts
+    offer: Offer
+    _opened: dict[Credential, SshSecret] = field(default_factory=dict, repr=False)
+
+    def to(self, place: Place) -> Runner:
+        """The way to reach the host. Raises :class:`RunnerError` when this worker knows none."""
+        if place.reach is Reach.LOCAL:
+            return LocalRunner(place.address, place.directory)
+        if place.reach is Reach.SSH:
+            return Introduced(self.hosts.runner(self._target(place)), place.host_id, self.offer)
+        raise RunnerError(
+            f"This worker knows no way to reach {place.hostname} ({place.reach}).",
+            "Start workers of the same Deployer release as the web process, then try again.",
+        )
+
+    def _target(self, place: Place) -> SshTarget:
+        login = place.login
+        return SshTarget(
+            place.hostname,
+            place.address,
+            place.directory,
+            login.user,
+            login.port,
+            login.jump,
+            place.host_keys,
+            self._secret(place.credential) if place.credential else None,
+        )
+
+    def _secret(self, credential: Credential) -> SshSecret:
+        if credential not in self._opened:  # opening takes as long as a tenth of a handshake
+            self._opened[credential] = _secret(self.home, credential)
+        return self._opened[credential]
+
+
+@dataclass(frozen=True)
+class Introduced:
+    """The host behind ``runner``. A key of it that nobody has approved is offered to people, and refused."""
+
+    runner: Runner
+    host_id: int
+    offer: Offer
+
+    async def run(self, command: Command, say: Say) -> CommandResult:
+        """As the runner does it."""
+        async with self._watched():
+            return await self.runner.run(command, say)
+
+    async def put(self, source: Path, destination: str, deadline: float) -> None:
+        """As the runner does it."""
+        async with self._watched():
+            await self.runner.put(source, destination, deadline)
+
+    async def connect(self, port: int) -> tuple[StreamReader, StreamWriter]:
+        """As the runner does it."""
+        async with self._watched():
+            return await self.runner.connect(port)
+
+    @contextlib.asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (HostKeyUnknown, HostKeyChanged) as error:
+            if error.key:
+                try:
+                    await self.offer(self.host_id, error.key)
+                except Exception:  # the refusal is what counts; the key is met again at the next try
+                    log.exception("the key of host %s could not be remembered", self.host_id)
+            raise
+
+
+def _secret(home: Path, credential: Credential) -> SshSecret:
+    if credential.kind is CredentialKind.FILE:
+        return KeyFile(credential.public)
+    try:
+        secret: reach.Secret = sealing.open_credential(home, credential)
+    except (sealing.CannotOpen, sealing.BadKeys) as problem:
+        raise KeyUnreadable(
+            str(problem),
+            "Give all workers the same keys (CREDENTIAL_KEYS, or the file credential.key in their homes), or type the"
+            " credential's secret in again.",
+        ) from problem
+    if credential.kind is CredentialKind.PASSWORD:
+        return Password(secret.password)
+    return PrivateKey(secret.key, secret.passphrase)

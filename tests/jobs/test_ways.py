@@ -1,0 +1,112 @@
+"""A host that is reached by SSH: the first try shows its key, and once that is approved the upgrade goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from deployer import sealing
+from deployer.domain.hosts import HostChoice
+from deployer.domain.reach import CredentialKind, Secret
+from deployer.domain.status import Evidence, InstanceStatus, Reach, RolloutState, StepState
+from deployer.extensions import db
+from deployer.models import Host
+from deployer.operations import checks, credentials, host_keys, hosts, probes
+from deployer.operations.credentials import NewCredential
+from deployer.queries import hosts as host_queries
+from deployer.queries import rollouts
+from deployer.queries.rollouts import StepRow
+from tests.conftest import need
+from tests.jobs.conftest import ADDRESSES, Fleet
+from tests.jobs.test_drain import drain
+from tests.sshd import Sshd, fingerprint, make_key, missing_sshd, public_key
+from tests.world import ADMIN
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    need(missing_sshd())
+    with Sshd(tmp_path / "sshd", address=ADDRESSES[0]) as running:
+        yield running
+
+
+@pytest.fixture
+def first(app: Flask, real_fleet: Fleet, sshd: Sshd) -> int:
+    """The id of the fleet's first host, which is reached by SSH with a sealed key from now on."""
+    credentials.publish(sealing.held(app.config["SETTINGS"].home).publics)
+    key = sshd.key.read_text()
+    credentials.add(NewCredential("deploy", CredentialKind.KEY, fingerprint(sshd.key), Secret(key)), ADMIN)
+    host_id = real_fleet.hosts[0]
+    host = hosts.as_it_is(db.session.get_one(Host, host_id))
+    by_ssh = replace(host, reach=Reach.SSH, ssh_user="root", ssh_port=sshd.port, credential="deploy")
+    db.session.rollback()
+    hosts.change_host(host_id, by_ssh, ADMIN)
+    return host_id
+
+
+def upgrade(app: Flask, fleet: Fleet, host_id: int, target: str = "1.4.0") -> tuple[RolloutState, StepRow]:
+    rollout_id = fleet.start(target, hosts=HostChoice(everyone=False, ids=(host_id,)))
+    drain(app)
+    (step,) = rollouts.steps(rollout_id)
+    return rollouts.rollout(rollout_id).state, step
+
+
+def test_a_key_that_nobody_approved_fails_the_step_with_its_fingerprint_and_once_approved_the_host_is_upgraded(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    state, step = upgrade(app, real_fleet, first)
+    shown = fingerprint(sshd.host_keys[0])
+    assert (state, step.state) == (RolloutState.FAILED, StepState.FAILED)
+    assert f"is not known. Compare its fingerprint {shown} with the host's own" in step.error
+    assert "deployer host trust" in step.error
+    assert real_fleet.answers() == ["1.1.0", "1.1.0"]
+    assert [(one.fingerprint, one.approved) for one in host_queries.keys(first)] == [(shown, None)]
+
+    host_keys.trust(first, shown, ADMIN)
+    probes.ask(real_fleet.instances()[0].id, ADMIN)  # what the failed step could not find out
+    drain(app)
+    assert real_fleet.instances()[0].evidence is Evidence.CONFIRMED
+    state, step = upgrade(app, real_fleet, first)
+    assert (state, step.error, step.running_label) == (RolloutState.SUCCEEDED, "", "1.4.0")
+    assert real_fleet.answers() == ["1.4.0", "1.1.0"]
+    assert real_fleet.instances()[0].status is InstanceStatus.RUNNING
+    assert sshd.connections() <= 4  # one for each of the four jobs, whatever is done over it
+
+
+def test_a_changed_key_is_refused_loudly_and_offered_for_approval(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int, tmp_path: Path
+) -> None:
+    other = make_key(tmp_path / "other")
+    host_keys.offer(first, public_key(other))
+    host_keys.trust(first, fingerprint(other), ADMIN)
+    state, step = upgrade(app, real_fleet, first)
+    assert state is RolloutState.FAILED
+    assert "HAS CHANGED" in step.error
+    assert real_fleet.answers() == ["1.1.0", "1.1.0"]
+    offered = [one.fingerprint for one in host_queries.keys(first) if one.approved is None]
+    assert offered == [fingerprint(sshd.host_keys[0])]
+
+
+def test_a_credential_that_this_worker_cannot_open_fails_the_step_and_says_what_to_do(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    (app.config["SETTINGS"].home / "credential.key").unlink()  # the next one is another
+    _, step = upgrade(app, real_fleet, first)
+    assert "This worker holds no key that opens the credential deploy. Give all workers the same keys" in step.error
+    assert real_fleet.answers() == ["1.1.0", "1.1.0"]
+
+
+def test_a_test_of_the_connection_goes_the_same_way(app: Flask, real_fleet: Fleet, sshd: Sshd, first: int) -> None:
+    checks.ask(first, ADMIN)
+    drain(app)
+    assert host_queries.host(first).check_kind == "host key unknown"
+    host_keys.trust(first, fingerprint(sshd.host_keys[0]), ADMIN)
+    checks.ask(first, ADMIN)
+    drain(app)
+    found = host_queries.host(first).facts
+    assert found is not None
+    assert (found.user, found.directory) == ("root", "writable")
