@@ -32,7 +32,7 @@ demo: $(VENV)/.installed ## Run the console with a demo fleet on port 8000 (PORT
 	@exec $(BIN)/deployer demo --port $(PORT) --no-json
 
 .PHONY: test
-test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, PostgreSQL and sshd first where it may
+test: $(VENV)/.installed-dev machine ## Run all tests; installs Chromium, PostgreSQL, sshd and tcsh first where it may
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 # Whole files go to three processes, in their order: so each process makes what a folder shares at most once. One more
 # than there are cores on a small machine, because a third of the time is spent waiting.
@@ -100,6 +100,7 @@ machine:
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| missing="$$missing chromium"; \
 	command -v pg_ctl >/dev/null || ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v tcsh >/dev/null || missing="$$missing tcsh"; \
 	test -x /usr/sbin/sshd || command -v sshd >/dev/null || missing="$$missing openssh-server"; \
 	test -n "$$missing" || exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \

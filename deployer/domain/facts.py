@@ -70,7 +70,6 @@ DIRECTORIES = (
     N_("no directory"),
 )
 _MARK = "deployer:"
-_KIB = ("disk_total", "disk_free", "memory_total", "memory_free")
 
 
 class CheckState(StrEnum):
@@ -107,15 +106,16 @@ class HostFacts:
     memory_total: int | None
     skew: float | None
     round_trip: float
+    refused: tuple[str, ...] = ()  # what stands in the way of files and of health checks, and what to do
 
     def dump(self) -> dict[str, Any]:
         """As it is kept."""
-        return asdict(self) | {"missing": list(self.missing)}
+        return asdict(self) | {"missing": list(self.missing), "refused": list(self.refused)}
 
     @staticmethod
     def load(kept: Mapping[str, Any]) -> HostFacts:
         """The opposite of :meth:`dump`."""
-        return HostFacts(**{**kept, "missing": tuple(kept["missing"])})
+        return HostFacts(**{**kept, "missing": tuple(kept["missing"]), "refused": tuple(kept.get("refused", ()))})
 
 
 def look(directory: str) -> Command:
@@ -144,7 +144,6 @@ def read_facts(lines: Iterable[str], asked: float, heard: float) -> HostFacts | 
     if "end" not in said or said.get("directory") not in DIRECTORIES:
         return None
     clock = _number(said.get("clock", ""))
-    sizes = {name: _number(said.get(name, "")) for name in _KIB}
     return HostFacts(
         os=(said.get("os") or said.get("kernel") or "").strip("\"'"),
         user=said.get("user", ""),
@@ -153,7 +152,10 @@ def read_facts(lines: Iterable[str], asked: float, heard: float) -> HostFacts | 
         proc=said.get("proc") == "yes",
         skew=None if clock is None else round(clock + 0.5 - (asked + heard) / 2, 1),  # it tells whole seconds
         round_trip=round(max(0.0, heard - asked), 3),
-        **{name: None if size is None else size * 1024 for name, size in sizes.items()},
+        disk_free=_kib(said.get("disk_free", "")),
+        disk_total=_kib(said.get("disk_total", "")),
+        memory_free=_kib(said.get("memory_free", "")),
+        memory_total=_kib(said.get("memory_total", "")),
     )
 
 
@@ -169,6 +171,7 @@ def warnings(facts: HostFacts) -> list[Note]:
         )
     if not facts.proc:
         found.append(Note(N_("The host has no /proc. Mount it; without it no command can be kept to one at a time.")))
+    found += [Note(N_("An upgrade may fail here: %(why)s"), {"why": why}) for why in facts.refused]
     if facts.directory in _DIRECTORY:
         found.append(Note(_DIRECTORY[facts.directory], {"user": facts.user or "?"}))
     if facts.disk_free is not None and _is_little(facts.disk_free, facts.disk_total):
@@ -211,6 +214,11 @@ def size(number: int) -> str:
 
 def _is_little(free: int, total: int | None) -> bool:
     return free < MIN_FREE or (total is not None and free < total * MIN_SHARE)
+
+
+def _kib(text: str) -> int | None:
+    number = _number(text)
+    return None if number is None else number * 1024
 
 
 def _number(text: str) -> int | None:

@@ -44,6 +44,18 @@ refuse() { # why, in words
   exit 75
 }
 refuse_path() { # path
+  at=$root
+  while [ ! -e "$at" ] && [ "$at" != / ]; do
+    at=${at%/*}
+    at=${at:-/}
+  done
+  for what in -Pk -Pi; do # bytes, files
+    df "$what" "$at" 2>/dev/null | {
+      read -r _
+      read -r _ _ _ free _
+      [ "$free" = 0 ]
+    } && refuse host "The disk is full: no room is left in $at. Make room there, then try again."
+  done
   refuse host "$1 cannot be written. See that there is room, and that the user of the commands may write there."
 }
 stop_if_told() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from deployer.domain import facts
 from deployer.jobs.ways import WayTo
@@ -49,6 +50,11 @@ async def look_at(runner: Runner, place: Place) -> CheckEnd:
         return _refused(
             BadAnswer(f"The host did not say what it was asked{f': {said[:300]}' if said else ''}.", _SHELL)
         )
+    try:
+        refused = tuple(str(error) for error in await runner.refusals())
+    except RunnerError as error:
+        return _refused(error)
+    found = replace(found, refused=refused)
     return CheckEnd(found.dump(), facts.WARNED if facts.warnings(found) else "")
 
 

@@ -88,6 +88,11 @@ class Introduced:
         async with self._watched():
             return await self.runner.connect(port)
 
+    async def refusals(self) -> list[RunnerError]:
+        """As the runner does it."""
+        async with self._watched():
+            return await self.runner.refusals()
+
     @contextlib.asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,8 @@ class Phase(StrEnum):
     PRUNING = N_("Removing old releases")
     DONE = N_("Done")
 
+
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|: Wrote only [0-9]+ of [0-9]+ bytes")
 
 # How a failure names its phase, where "<phase> failed" would not be English.
 _NOUNS = {
@@ -112,7 +115,7 @@ class Work:
         if quiet or result.cut:
             for line in result.output.splitlines():
                 self.say.line(line)
-        raise Failed(phase, result.failure, certain=result.exit_status is not None)
+        raise Failed(phase, _cause(result), certain=result.exit_status is not None)
 
     async def send(self) -> str:
         """Put the archive on the host; its recorded sha256, or the one it has here."""
@@ -175,6 +178,13 @@ class Work:
         reason = f"{failure} {afterwards}".strip()
         self.say.line(reason)
         return Outcome(False, await probe(self.runner, self.recipe, self.task), reason, failure.phase)
+
+
+def _cause(result: CommandResult) -> str:
+    """How a command failed. Programs hide a full disk in many words, and among others."""
+    if result.exit_status and _FULL.search(result.output):
+        return f"{result.failure.rstrip('.')}. The disk of the host is full: make room there, then try again"
+    return result.failure
 
 
 def _sha256(path: Path) -> str:

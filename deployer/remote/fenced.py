@@ -46,3 +46,7 @@ class FencedRunner:
     async def connect(self, port: int) -> tuple[StreamReader, StreamWriter]:
         """As the runner does it."""
         return await self._runner.connect(port)
+
+    async def refusals(self) -> list[RunnerError]:
+        """As the runner does it."""
+        return await self._runner.refusals()

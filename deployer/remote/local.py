@@ -79,6 +79,10 @@ class LocalRunner:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the address cannot be resolved"
             raise Unreachable(f"Port {port} does not take connections: {why}.") from error
 
+    async def refusals(self) -> list[RunnerError]:
+        """None: nothing stands between."""
+        return []
+
     async def _start(self, command: Command, stdin: int, stdout: int, stderr: int) -> Process:
         # Nothing of our own environment goes along but the search path: it holds the worker's secrets.
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": self._directory, "LANG": "C.UTF-8", **command.env}

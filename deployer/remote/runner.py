@@ -55,6 +55,10 @@ class Runner(Protocol):
         """A connection to ``port`` on the host. The caller sets the deadline and closes the writer."""
         ...
 
+    async def refusals(self) -> list[RunnerError]:
+        """Why ``put`` and ``connect`` would fail whatever they are asked for. Changes nothing on the host."""
+        ...
+
 
 class RunnerError(Exception):
     """Something between us and the end of a command went wrong; ``cause`` says what, ``remedy`` what to do."""

@@ -13,16 +13,17 @@ import asyncssh
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_session, ssh_stream, ssh_upload
-from deployer.remote.runner import CommandResult, Dropped, Runner, Say
+from deployer.remote.runner import CommandResult, Dropped, Runner, RunnerError, Say
 from deployer.remote.ssh_account import Account
 from deployer.remote.ssh_connection import Link, Patience
-from deployer.remote.ssh_failures import port_closed
+from deployer.remote.ssh_failures import PermissionRefused, port_closed
 from deployer.remote.ssh_handshake import Agent
 from deployer.remote.ssh_target import KeyFile, Password, PrivateKey, Secret, SshTarget
 
 __all__ = ["Account", "KeyFile", "Password", "Patience", "PrivateKey", "Secret", "SshHosts", "SshTarget"]
 
 CLOSING_SECONDS = 2.0
+TRYING_SECONDS = 5.0  # until it is clear whether ports can be asked
 
 
 class SshHosts:
@@ -98,6 +99,25 @@ class SshRunner:
         except BaseException:
             hold.close()
             raise
+
+    async def refusals(self) -> list[RunnerError]:
+        """What sshd, or the login shell, keeps from whoever may run commands."""
+        found: list[RunnerError] = []
+        async with self._link.use() as connection:
+            try:
+                await ssh_upload.try_it(connection, self._link.target, self._link.user)
+            except RunnerError as error:
+                found.append(error)
+        try:
+            async with asyncio.timeout(TRYING_SECONDS):
+                # The one port that somebody listens at; whether it can really be reached from there is no matter.
+                _, writer = await self.connect(self._link.port)
+                writer.close()
+        except PermissionRefused as error:
+            found.append(error)
+        except (RunnerError, TimeoutError):
+            pass
+        return found
 
 
 async def _hang_up(links: list[Link]) -> None:

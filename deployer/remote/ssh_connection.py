@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 import asyncssh
+from asyncssh.constants import DEFAULT_PORT
 
 from deployer.remote.runner import RunnerError, TimedOut
 from deployer.remote.ssh_account import Account, Settings, fingerprints
-from deployer.remote.ssh_failures import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, not_connected
+from deployer.remote.ssh_failures import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, hung_up, not_connected
 from deployer.remote.ssh_handshake import Agent, Handshake
 from deployer.remote.ssh_target import Password, SshTarget
 
@@ -66,6 +67,11 @@ class Link:
     def host(self) -> str:
         """The address after the worker's ~/.ssh/config was asked."""
         return self._settings.options.host if self._settings else self.target.address
+
+    @property
+    def port(self) -> int:
+        """Where sshd listens, after the same."""
+        return self._settings.port if self._settings else self.target.port or DEFAULT_PORT
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
@@ -182,7 +188,9 @@ class Link:
             if expected:
                 return HostKeyChanged(self.target, key, found, expected)
             return HostKeyUnknown(self.target, key, found, self._is_bastion)
-        if handshake.has_keys and isinstance(error, asyncssh.Error | ConnectionError):
+        if handshake.has_keys and isinstance(error, asyncssh.ConnectionLost | ConnectionError):
+            return hung_up(self.target, settings.port, settings.user, handshake.tried)
+        if handshake.has_keys and isinstance(error, asyncssh.Error):
             reason = "" if isinstance(error, asyncssh.PermissionDenied) else f" It said: {str(error).rstrip('.')}."
             return AuthenticationFailed(self.target, settings.user, handshake.tried, reason)
         return not_connected(self.target, settings.port, error)

@@ -101,6 +101,19 @@ class SftpMissing(RunnerError):
     kind = N_("SFTP not available")
 
 
+class LoginTalks(RunnerError):
+    """The login shell prints text where a file transfer begins."""
+
+    kind = N_("login shell prints text")
+
+    def __init__(self, target: SshTarget, user: str, said: str) -> None:
+        super().__init__(
+            f'The login shell of {user} on {target.name} prints text where a file transfer begins: "{said}".',
+            "Let its start files (.bashrc, .zshenv, .cshrc, config.fish) print in interactive shells only, or set"
+            " Subsystem sftp internal-sftp in the sshd_config there.",
+        )
+
+
 class SessionRefused(RunnerError):
     """The host let us in, but runs nothing, or not what was asked."""
 
@@ -128,6 +141,16 @@ def not_connected(target: SshTarget, port: int, error: Exception) -> RunnerError
     return BadAnswer(
         f"{where} is no SSH server that this worker understands: {_reason(error)}.",
         "Correct the host's address and port, or bring its sshd up to date.",
+    )
+
+
+def hung_up(target: SshTarget, port: int, user: str, tried: Sequence[str]) -> Unreachable:
+    """The host has shown its key, and closed the connection before it said yes or no to us."""
+    what = f" (tried: {', '.join(tried)})" if tried else ""
+    return Unreachable(
+        f"{target.name}, port {port}, closed the connection while {user} was logging in{what}.",
+        "Look at sshd's log there; a Banner of more than 256 KiB, an account that is locked, or a sshd that was"
+        " stopped at that moment does that.",
     )
 
 

@@ -125,6 +125,20 @@ async def run(
     return output.result(None if timed_out else session.status, timed_out)
 
 
+async def greeting(connection: asyncssh.SSHClientConnection, target: SshTarget) -> str:
+    """What the login shell prints before it runs a command. Raises :class:`RunnerError`, ``asyncssh.Error``,
+    ``OSError``; the caller sets the deadline."""
+    mark = f"deployer-{secrets.token_hex(8)}"
+    session = _Session(Output(lambda _line: None), mark)
+    channel = await _opened(connection, session, target)
+    try:
+        channel.write(ssh_script.begin(Command(("true",), LINGER), mark))
+        await session.exited.wait()
+    finally:
+        channel.abort()
+    return _text(session.out.noise.partition(mark.encode())[0])
+
+
 async def _opened(
     connection: asyncssh.SSHClientConnection, session: asyncssh.SSHClientSession[bytes], target: SshTarget
 ) -> asyncssh.SSHClientChannel[bytes]:
@@ -202,8 +216,11 @@ async def _falls_silent(session: _Session) -> bool:
 
 
 def _said(session: _Session) -> str:
-    noise = (session.err.noise + b" " + session.out.noise).decode("utf-8", "replace")
-    return clean(" ".join(noise.split()))[:300].rstrip(".")
+    return _text(session.err.noise + b" " + session.out.noise).rstrip(".")
+
+
+def _text(noise: bytes) -> str:
+    return clean(" ".join(noise.decode("utf-8", "replace").split()))[:300]
 
 
 def _not_run(command: Command, words: list[str]) -> RunnerError:

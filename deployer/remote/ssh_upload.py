@@ -15,11 +15,15 @@ import asyncssh
 from deployer.domain.release import Command
 from deployer.remote import ssh_session
 from deployer.remote.runner import DirectoryMissing, Dropped, RunnerError, TimedOut, TransferFailed
-from deployer.remote.ssh_failures import DiskFull, PermissionRefused, SftpMissing
+from deployer.remote.ssh_failures import DiskFull, LoginTalks, PermissionRefused, SftpMissing
 from deployer.remote.ssh_target import SshTarget
 
 CHUNK = 1 << 20  # bytes that are under way at a time
+# As many at first, and while they take longer than QUICK seconds: a sign of life waits behind what is under way.
+FIRST_CHUNK = 1 << 16
+QUICK = 0.5
 SFTP_SECONDS = 20.0  # until the host answers to SFTP
+GREETING_SECONDS = 5.0  # the same, to a question about why it does not
 _PREFIX = 'head -c "$1" <"$2" | sha256sum'
 
 
@@ -38,7 +42,7 @@ async def put(
         async with asyncio.timeout(deadline):
             with await asyncio.to_thread(_opened, source) as file:
                 size = os.fstat(file.fileno()).st_size
-                async with _sftp(connection, target) as sftp:
+                async with _sftp(connection, target, user) as sftp:
                     await _Upload(connection, target, user, sftp, destination).send(file, size)
     except TimeoutError:
         raise TimedOut(
@@ -48,22 +52,43 @@ async def put(
         ) from None
 
 
+async def try_it(connection: asyncssh.SSHClientConnection, target: SshTarget, user: str) -> None:
+    """See whether files can be sent, and send none. Raises as :func:`put`."""
+    async with _sftp(connection, target, user):
+        pass
+
+
 @contextlib.asynccontextmanager
-async def _sftp(connection: asyncssh.SSHClientConnection, target: SshTarget) -> AsyncIterator[asyncssh.SFTPClient]:
-    remedy = "Set Subsystem sftp internal-sftp in its sshd_config, and let the login shell of the user print nothing."
+async def _sftp(
+    connection: asyncssh.SSHClientConnection, target: SshTarget, user: str
+) -> AsyncIterator[asyncssh.SFTPClient]:
     try:
         async with asyncio.timeout(SFTP_SECONDS):
             sftp = await connection.start_sftp_client()
-    except TimeoutError:
-        raise SftpMissing(f"{target.name} did not answer to SFTP within {SFTP_SECONDS:g} s.", remedy) from None
-    except (asyncssh.Error, OSError) as error:
+    except (asyncssh.Error, OSError) as error:  # TimeoutError is one of the latter
         if connection.is_closed():
             raise Dropped(target.name, "an archive was sent") from error
-        raise SftpMissing(f"{target.name} offers no file transfer by SFTP.", remedy) from error
+        raise await _no_sftp(connection, target, user, isinstance(error, TimeoutError)) from error
     try:
         yield sftp
     finally:
         sftp.exit()
+
+
+async def _no_sftp(
+    connection: asyncssh.SSHClientConnection, target: SshTarget, user: str, late: bool
+) -> LoginTalks | SftpMissing:
+    said = ""
+    with contextlib.suppress(RunnerError, asyncssh.Error, OSError):
+        async with asyncio.timeout(GREETING_SECONDS):
+            said = await ssh_session.greeting(connection, target)
+    if said:
+        return LoginTalks(target, user, said)
+    how = f"did not answer to SFTP within {SFTP_SECONDS:g} s" if late else "offers no file transfer by SFTP"
+    return SftpMissing(
+        f"{target.name} {how}.",
+        "Set Subsystem sftp internal-sftp in its sshd_config, and let the login shell of the user print nothing.",
+    )
 
 
 class _Upload:
@@ -119,9 +144,13 @@ class _Upload:
         file.seek(offset)
         remote = await self._sftp.open(self._destination, "r+b" if offset else "wb")
         try:
-            while chunk := await asyncio.to_thread(_read, file):
+            now = asyncio.get_running_loop().time
+            length = min(FIRST_CHUNK, CHUNK)
+            while chunk := await asyncio.to_thread(_read, file, length):
+                began = now()
                 await remote.write(chunk, offset)
                 offset += len(chunk)
+                length = min(4 * length, CHUNK) if now() - began < QUICK else min(FIRST_CHUNK, CHUNK)
         finally:
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 async with asyncio.timeout(2):
@@ -145,7 +174,7 @@ class _Upload:
             parent
         ):
             return DiskFull(
-                f"There is no room left in {parent} on {self._target.name}.",
+                f"The disk is full: there is no room left in {parent} on {self._target.name}.",
                 "Make room there, then try again; what has arrived is not sent again.",
             )
         return TransferFailed(
@@ -169,9 +198,9 @@ def _opened(source: Path) -> BinaryIO:
         raise _unreadable(error) from error
 
 
-def _read(file: BinaryIO, length: int = -1) -> bytes:
+def _read(file: BinaryIO, length: int) -> bytes:
     try:
-        return file.read(min(CHUNK, length) if length >= 0 else CHUNK)
+        return file.read(min(CHUNK, length))
     except OSError as error:
         raise _unreadable(error) from error
 

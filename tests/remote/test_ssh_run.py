@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -77,8 +78,14 @@ def test_the_line_means_the_same_to_every_login_shell() -> None:
     assert not set("!\\\n") & set(ssh_script.LINE)
 
 
-@pytest.mark.parametrize("argv", [("rbash", "-c"), ("perl", "-e", 'exec "sh", "-c", $ARGV[0]')], ids=["rbash", "perl"])
+SHELLS = [("tcsh", "-c"), ("fish", "-c"), ("zsh", "-c"), ("rbash", "-c"), ("perl", "-e", 'exec "sh", "-c", $ARGV[0]')]
+
+
+@pytest.mark.parametrize("argv", SHELLS, ids=[shell[0] for shell in SHELLS])
 def test_a_login_shell_that_is_no_posix_shell_will_do(argv: tuple[str, ...], tmp_path: Path) -> None:
+    if shutil.which(argv[0]) is None:
+        reason = f"{argv[0]} is not installed"
+        need(reason) if argv[0] == "tcsh" else pytest.skip(reason)
     words = " ".join(f"'{word}'" for word in argv)
     with login(tmp_path, f'exec {words} "$1"') as sshd:
         assert said(sshd, tmp_path, shell("echo $0 $1", "a  b"))[1] == ["sh a  b".replace("  ", " ")]

@@ -32,6 +32,9 @@ def test_facts_are_read_between_other_lines() -> None:
     assert (facts.disk_free, facts.disk_total, facts.memory_free) == (4 << 30, 8 << 30, 512 << 10)
     assert (facts.skew, facts.round_trip) == (0.5, 0.2)
     assert HostFacts.load(facts.dump()) == facts
+    assert HostFacts.load({**facts.dump(), "refused": ["why"]}).refused == ("why",)
+    kept_by_an_older_worker = {name: value for name, value in facts.dump().items() if name != "refused"}
+    assert HostFacts.load(kept_by_an_older_worker) == facts
 
 
 @pytest.mark.parametrize("lines", [[], ["nothing"], SAID[:-1], [one for one in SAID if "directory" not in one]])
@@ -65,6 +68,7 @@ def test_a_hostile_answer_is_bounded_and_its_numbers_are_numbers() -> None:
         pytest.param(replace(FINE, disk_free=(1 << 30) - 1), ["1024.0 MiB are free", "Make room"], id="below 1 GiB"),
         pytest.param(replace(FINE, disk_free=9 << 30, disk_total=100 << 30), ["9.0 GiB", "10 %"], id="below 10 %"),
         pytest.param(replace(FINE, disk_free=None), [], id="disk not known"),
+        pytest.param(replace(FINE, refused=("No SFTP. Set it.",)), ["may fail here: No SFTP. Set it."], id="no files"),
         pytest.param(replace(FINE, skew=5.05), [], id="5 s"),
         pytest.param(replace(FINE, skew=61.2), ["61 s ahead", "time server"], id="ahead"),
         pytest.param(replace(FINE, skew=-7.0), ["7 s behind", "time server"], id="behind"),
