@@ -12,7 +12,10 @@ from flask import Flask
 
 from deployer.cli import main
 from deployer.domain.recipe import KEYS
+from deployer.remote import ssh_failures
+from deployer.remote.runner import RunnerError
 
+assert ssh_failures  # its failures are among those of RunnerError
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = {
@@ -39,6 +42,18 @@ def test_the_api_document_lists_exactly_the_calls_there_are(sqlite_app: Flask) -
 def test_the_api_document_lists_every_field_of_a_recipe() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     assert {key for key in KEYS if f"`{key}`" not in text} == set()
+
+
+def test_the_hosts_document_has_a_remedy_for_every_way_to_fail() -> None:
+    text = (ROOT / "docs" / "hosts.md").read_text()
+    named = set(re.findall(r"^\| ([A-Za-z ]+) \|.*\|.*\|$", text.partition("## When it fails")[2], re.MULTILINE)) - {
+        "name"
+    }
+    kinds, waiting = set(), [RunnerError]
+    while waiting:
+        waiting += (failure := waiting.pop()).__subclasses__()
+        kinds.add(str(failure.kind))
+    assert named == kinds - {RunnerError.kind}
 
 
 def _commands() -> list[tuple[str, str]]:

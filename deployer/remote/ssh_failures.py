@@ -184,7 +184,8 @@ def not_started(target: SshTarget, user: str, noise: str, status: int | None) ->
     how = "" if status is None else f" It ended with status {status}."
     return SessionRefused(
         f"The login shell of {user} on {target.name} did not run the command.{how}{said}",
-        "Give that user a login shell such as /bin/sh, and see that no ForceCommand stands in the way.",
+        "Give that user a login shell such as /bin/sh, and see that no ForceCommand stands in the way and that no start"
+        " file (such as .bashrc) begins another shell.",
     )
 
 

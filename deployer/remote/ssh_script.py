@@ -100,8 +100,12 @@ def begin(command: Command, mark: str) -> bytes:
     if any("\0" in word for word in (*command.argv, command.cwd or "")):
         raise RunnerError("A command cannot have a zero character in it.", "Correct the recipe.")
     exports = "".join(f"export {name}={shlex.quote(value)}; " for name, value in command.env.items())
+    half = len(mark) // 2
     text = (
-        f"_deployer_mark={mark} _deployer_cwd={shlex.quote(command.cwd or '/')}"
+        # A start file that begins another shell makes that read all this as its own: it has no $n. Nor may an echo of
+        # this be taken for an answer, so the mark is written in two pieces.
+        '[ -n "$n" ] || exit 126\n'
+        f"_deployer_mark={mark[:half]}''{mark[half:]} _deployer_cwd={shlex.quote(command.cwd or '/')}"
         f" _deployer_lifeline={'yes' if command.lifeline else ''}\n"
         f"_deployer_environment() {{ {exports}:; }}\n"
         f"set -- {shlex.join(command.argv)}\n" + _BEGIN

@@ -22,6 +22,7 @@ GRACE = 2.0  # seconds between TERM and KILL
 LINGER = 0.5  # seconds that the output may stay open, and silent, after the end of the process
 LONGEST_LINGER = 10.0  # the same, and not silent
 KILL_SECONDS = 2.0  # how long the end of what was killed is waited for
+_START_FILES = "Look at its start files there (such as .bashrc): they must come to their end, and begin no other shell."
 NOISE = 500  # bytes kept of what a login shell says before the command begins
 
 
@@ -114,7 +115,7 @@ async def run(
         raise Dropped(target.name, "a command ran there")
     if session.out.words is None:
         if timed_out:
-            raise TimedOut(f"Waiting for the login shell of {user} on {target.name}", command.deadline)
+            raise TimedOut(f"Waiting for the login shell of {user} on {target.name}", command.deadline, _START_FILES)
         raise not_started(target, user, _said(session), session.status)
     if session.group is None:
         raise _not_run(command, session.out.words)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import socket
 import tarfile
 import threading
@@ -28,7 +29,7 @@ from deployer.operations.places import Place
 from deployer.remote.fenced import FencedRunner
 from deployer.remote.runner import BadAnswer, Runner, TimedOut, Unreachable
 from deployer.remote.ssh import Patience, SshHosts, SshTarget
-from deployer.remote.ssh_failures import LoginTalks
+from deployer.remote.ssh_failures import LoginTalks, SessionRefused
 from tests.conftest import need
 from tests.loopback import own_address
 from tests.remote.conftest import Notes
@@ -101,6 +102,19 @@ def test_a_login_that_never_stops_talking_is_named_at_the_deadline_and_fills_no_
     ):
         said(sshd, tmp_path, shell("true", deadline=0.7))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000  # KiB
+
+
+@pytest.mark.parametrize("text", ["exec cat", "exec dash", "exec zsh", "exec git-shell -c x"])
+def test_a_start_file_that_begins_another_shell_is_named(text: str, tmp_path: Path) -> None:
+    if shutil.which(text.split()[1]) is None:
+        pytest.skip(f"{text.split()[1]} is not installed")
+    with (
+        login(tmp_path, text) as sshd,
+        pytest.raises(
+            (SessionRefused, TimedOut), match=r"[Ll]ogin shell of root.*(begins another|begin no other) shell"
+        ),
+    ):
+        said(sshd, tmp_path, shell("true", deadline=0.7))
 
 
 @pytest.fixture
