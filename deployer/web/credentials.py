@@ -14,9 +14,9 @@ from deployer.operations import credentials as operations
 from deployer.queries import credentials
 from deployer.queries.credentials import CredentialView
 from deployer.web.auth import actor, needs
-from deployer.web.forms.base import RefusedInput
+from deployer.web.forms.base import RefusedInput, StrictForm
 from deployer.web.forms.credentials import CredentialForm
-from deployer.web.htmx import show_again
+from deployer.web.htmx import closed_dialog, show_again
 from deployer.web.values import read_values
 from deployer.web.words import word
 
@@ -84,12 +84,24 @@ def replace(credential_id: int) -> Response | tuple[str, int]:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.get("/<id:credential_id>/remove")
+@needs(Verb.MANAGE)
+def ask_remove(credential_id: int) -> str:
+    """The dialog that says what removing a credential means."""
+    known = credentials.credential(credential_id)
+    return render_template("credentials/remove.html", credential=known, problems=[])
+
+
 @blueprint.post("/<id:credential_id>/remove")
 @needs(Verb.MANAGE)
-def remove(credential_id: int) -> Response:
+def remove(credential_id: int) -> Response | tuple[str, int]:
     """Remove a credential that no host uses."""
-    operations.remove(credential_id, actor())
-    return redirect(url_for(".index"), 303)
+    try:
+        operations.remove(credential_id, actor())
+    except Refused as problem:
+        known = credentials.credential(credential_id)
+        return show_again("credentials/remove.html", StrictForm.of({}), problem, credential=known)
+    return closed_dialog(url_for(".index"))
 
 
 def _choices(known: CredentialView | None = None) -> dict[str, Any]:

@@ -25,9 +25,7 @@ blueprint = Blueprint("host_keys", __name__, url_prefix="/hosts/<id:host_id>/key
 @needs(Verb.MANAGE)
 def ask(host_id: int) -> str:
     """The dialog that shows what to compare before a key is approved."""
-    wanted = read_one("fingerprint")
-    if wanted not in {key.fingerprint for key in hosts.keys(host_id)}:
-        raise no_such("host key", "", "")
+    wanted = _asked_for(host_id)
     form = TrustForm.of({"fingerprint": wanted})
     return render_template("hosts/trust.html", form=form, problems=[], **_shown(host_id, wanted))
 
@@ -45,13 +43,34 @@ def trust(host_id: int) -> Response | tuple[str, int]:
     return closed_dialog(url_for("hosts.show", host_id=host_id))
 
 
+@blueprint.get("/forget")
+@needs(Verb.MANAGE)
+def ask_forget(host_id: int) -> str:
+    """The dialog that says what forgetting a key means."""
+    wanted = _asked_for(host_id)
+    form = KeyForm.of({"fingerprint": wanted})
+    return render_template("hosts/forget.html", form=form, problems=[], **_shown(host_id, wanted))
+
+
 @blueprint.post("/forget")
 @needs(Verb.MANAGE)
-def forget(host_id: int) -> Response:
+def forget(host_id: int) -> Response | tuple[str, int]:
     """Forget a key."""
-    form = KeyForm.read(read_values(KeyForm.field_names()))
-    operations.forget(host_id, form.fingerprint.value, actor())
+    form = KeyForm.of(request.form)
+    try:
+        form = KeyForm.read(read_values(KeyForm.field_names()))
+        operations.forget(host_id, form.fingerprint.value, actor())
+    except (Refused, RefusedInput) as problem:
+        return show_again("hosts/forget.html", form, problem, **_shown(host_id, form.fingerprint.data or ""))
     return closed_dialog(url_for("hosts.show", host_id=host_id))
+
+
+def _asked_for(host_id: int) -> str:
+    """The fingerprint that is asked for, of a key that the host has shown."""
+    wanted = read_one("fingerprint")
+    if wanted not in {key.fingerprint for key in hosts.keys(host_id)}:
+        raise no_such("host key", "", "")
+    return wanted or ""
 
 
 def _shown(host_id: int, wanted: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from deployer.queries.hosts import HostRow
 from deployer.web import liveness
 from deployer.web.asked import asked_hosts, asked_slice
 from deployer.web.auth import actor, needs
-from deployer.web.forms.base import RefusedInput
+from deployer.web.forms.base import RefusedInput, StrictForm
 from deployer.web.forms.hosts import HostForm, filled
 from deployer.web.htmx import closed_dialog, interval, show_again
 from deployer.web.parameters import read_one
@@ -113,12 +113,22 @@ def check(host_id: int) -> Response:
     return closed_dialog(url_for(".show", host_id=host_id))
 
 
+@blueprint.get("/<id:host_id>/retire")
+@needs(Verb.MANAGE)
+def ask_retire(host_id: int) -> str:
+    """The dialog that says what retiring a host means."""
+    return render_template("hosts/retire.html", host=hosts.host(host_id), problems=[])
+
+
 @blueprint.post("/<id:host_id>/retire")
 @needs(Verb.MANAGE)
-def retire(host_id: int) -> Response:
+def retire(host_id: int) -> Response | tuple[str, int]:
     """Take a host out of use."""
-    operations.retire(host_id, actor())
-    return redirect(url_for(".show", host_id=host_id), 303)
+    try:
+        operations.retire(host_id, actor())
+    except Refused as problem:
+        return show_again("hosts/retire.html", StrictForm.of({}), problem, host=hosts.host(host_id))
+    return closed_dialog(url_for(".show", host_id=host_id))
 
 
 @blueprint.post("/<id:host_id>/bring-back")

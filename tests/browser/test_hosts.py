@@ -96,6 +96,49 @@ def test_a_key_is_approved_in_a_dialog_and_a_changed_one_only_with_a_tick(
     assert is_marked(page)
 
 
+def test_a_key_is_forgotten_and_a_host_retired_only_after_a_dialog(page: Page, demo: Tree) -> None:
+    host_id, name = add(demo, reach="ssh")
+    shown = show_key(demo, host_id, 4)
+    page.goto(f"/hosts/{host_id}")
+    mark(page)
+    keys, opener = page.locator("#host-keys"), page.get_by_role("link", name=f"Forget… {shown}")
+    opener.click()
+    dialog = page.get_by_role("dialog", name=f"Forget a key of {name}")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    opener.click()
+    dialog.get_by_role("button", name="Forget this key").click()
+    expect(dialog).to_be_hidden()
+    expect(keys).not_to_contain_text(shown)
+    page.get_by_role("link", name="Retire…").click()
+    page.get_by_role("dialog", name=f"Retire {name}").get_by_role("button", name=f"Take {name} out of use").click()
+    expect(page.locator("#host-head")).to_contain_text("retired")
+    expect(page.get_by_role("button", name="Bring back")).to_be_visible()
+    assert is_marked(page)
+
+
+def test_a_host_with_services_stays_and_the_dialog_says_why(page: Page, visits: Visits, demo: Tree) -> None:
+    visits.provoked.add("status of 409")
+    host = next(one for one in demo.call("/hosts?limit=1000") if one["hostname"] == "demo-1")
+    page.goto(f"/hosts/{host['id']}")
+    page.get_by_role("link", name="Retire…").click()
+    dialog = page.get_by_role("dialog", name="Retire demo-1")
+    dialog.get_by_role("button", name="Take demo-1 out of use").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Services run on this host")
+
+
+def test_without_javascript_a_credential_is_removed_on_a_page(visits: Visits, demo: Tree) -> None:
+    name = f"file-{next(_numbers)}"
+    demo.call("/credentials", {"name": name, "kind": "file", "path": "/etc/deployer/key"})
+    page = visits.signed_in(java_script_enabled=False)
+    page.goto("/credentials")
+    page.get_by_role("link", name=f"Remove… {name}").click()
+    page.get_by_role("button", name="Forget where the key file is").click()
+    expect(page).to_have_url(f"{visits.url}/credentials")
+    expect(page.get_by_role("rowheader", name=name)).to_have_count(0)
+
+
 def test_hosts_are_imported_after_a_look(page: Page, demo: Tree) -> None:
     number = next(_numbers)
     text = f"hostname,address,labels\nnew-{number},192.0.2.{number},batch\nbad_name,192.0.2.1,\ndemo-1,127.0.0.99,\n"

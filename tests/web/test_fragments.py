@@ -220,6 +220,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",
         f"/hosts/{world.hosts['web-1']}/edit",
+        f"/hosts/{world.hosts['web-1']}/retire",
     ]
 
 
