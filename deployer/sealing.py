@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from deployer.domain.reach import Credential, Secret
 
 VARIABLE = "CREDENTIAL_KEYS"
+FILE = "credential.key"
 _FORMAT = b"\x01"
 _SIZE = 32  # bytes of a key
 _MAKE = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
@@ -74,12 +75,23 @@ def seal(secret: Secret, name: str, public: str) -> bytes:
 def held(home: Path, environ: Mapping[str, str] | None = None) -> Keys:
     """The keys of this worker: those in ``CREDENTIAL_KEYS``, else in the home, where one is made if there is none.
     Raises :class:`BadKeys`."""
+    keys = found(home, environ)
+    if keys is None:
+        _make(_file(home))
+        keys = found(home, environ)
+    if keys is None:
+        raise BadKeys(f"{_file(home)} has gone while it was looked at. Run the command again.")
+    return keys
+
+
+def found(home: Path, environ: Mapping[str, str] | None = None) -> Keys | None:
+    """The same, or None when there are none; makes none. Raises :class:`BadKeys` and ``OSError``."""
     written = (os.environ if environ is None else environ).get(VARIABLE, "")
     if written:
         return _read(written.split(","), VARIABLE)
     file = _file(home)
     if not file.exists():
-        _make(file)
+        return None
     if file.stat().st_mode & 0o077:
         raise BadKeys(f"{file} can be read by others. Run: chmod 600 '{file}'")
     return _read(file.read_text().split(), str(file))
@@ -126,7 +138,7 @@ def _read(words: list[str], where: str) -> Keys:
 
 
 def _file(home: Path) -> Path:
-    return home / "credential.key"
+    return home / FILE
 
 
 def _make(file: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deployer import embedded, schema
+from deployer.commands import sealed
 from deployer.commands.inside import BEHIND, FAILED, application, stop, unreachable
 from deployer.config import Settings
 from deployer.extensions import db
@@ -87,4 +88,5 @@ CHECKS: dict[str, Check] = {
     "Redis": _redis,
     "Workers": _workers,
     "People": _people,
+    "Credentials": sealed.problem,
 }

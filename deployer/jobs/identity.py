@@ -21,7 +21,11 @@ def of_process(pid: int | None = None) -> str:
     return f"{_machine()}:{pid or os.getpid()}"
 
 
+def is_here(name: str) -> bool:
+    """Whether ``name`` is of a process of this machine."""
+    return name.rpartition(":")[0] == _machine()
+
+
 def is_dead(name: str) -> bool:
     """Whether ``name`` is of a process of this machine that has ended. False when it cannot be known."""
-    where, _, pid = name.rpartition(":")
-    return where == _machine() and not Path("/proc", pid).exists()
+    return is_here(name) and not Path("/proc", name.rpartition(":")[2]).exists()

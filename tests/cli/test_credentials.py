@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from deployer import sealing
+from deployer.app import create_app
+from deployer.config import read_settings
 from deployer.domain.reach import Secret
+from deployer.operations import workers
 from tests import secrets
 from tests.cli.conftest import Console
 
@@ -101,3 +104,77 @@ def test_bad_values_are_refused_and_change_nothing(stocked: Console, tmp_path: P
     assert stocked.dump() == before
     bad = stocked("credential", "rotate", CREDENTIAL_KEYS="x")
     assert (bad.exit_code, stocked.dump()) == (1, before)
+
+
+def told(console: Console, **env: str) -> str:
+    """What the doctor says of credentials."""
+    lines = dict(line.split(": ", 1) for line in console("doctor", **env).stdout.splitlines())
+    return lines["Credentials"]
+
+
+def add_password(console: Console, name: str = "deploy") -> None:
+    ended = console("credential", "add", name, "--kind", "password", "--password-stdin", stdin="s3cr3t")
+    assert ended.exit_code == 0, ended.output
+
+
+def test_the_doctor_makes_no_key_and_misses_none_while_nothing_is_sealed(stocked: Console) -> None:
+    assert told(stocked) == "ok"
+    assert not (stocked.home / "credential.key").exists()
+
+
+def test_the_doctor_says_that_the_key_is_missing_and_what_to_do(published: Console) -> None:
+    add_password(published)
+    assert told(published) == "ok"
+    (published.home / "credential.key").unlink()
+    said = told(published)
+    assert said.startswith(f"{published.home}/credential.key is missing, and 1 are sealed. Put its copy there")
+    assert "deployer credential rotate, then deployer credential replace NAME" in said
+    assert not (published.home / "credential.key").exists()
+
+
+def test_the_doctor_says_that_the_key_cannot_be_used(published: Console) -> None:
+    key = published.home / "credential.key"
+    key.chmod(0o644)
+    assert "can be read by others. Run: chmod 600" in told(published)
+    key.chmod(0o600)
+    key.write_text("no key\n")
+    assert "is not a list of keys" in told(published)
+    key.unlink()
+    key.mkdir(mode=0o700)
+    assert "cannot be read: Is a directory. Run deployer doctor as the worker's user" in told(published)
+    assert "CREDENTIAL_KEYS is not a list of keys" in told(published, CREDENTIAL_KEYS="x")
+
+
+def test_the_doctor_names_what_no_key_here_opens_and_its_advice_mends_it(published: Console) -> None:
+    add_password(published)
+    add_password(published, "other")
+    (published.home / "credential.key").unlink()
+    assert published("credential", "rotate").exit_code == 1
+    said = told(published)
+    assert said.startswith("No key here opens deploy, other. Give all workers the same keys")
+    for name in ("deploy", "other"):
+        published("credential", "replace", name, "--kind", "password", "--password-stdin", stdin="s3cr3t")
+    assert told(published) == "ok"
+
+
+def test_the_doctor_says_that_what_is_added_now_could_not_be_opened(published: Console) -> None:
+    (published.home / "credential.key").unlink()
+    sealing.held(published.home, {})
+    assert told(published).startswith("The console seals for a key that is not here")
+    assert published("credential", "rotate").exit_code == 0
+    assert told(published) == "ok"
+
+
+def test_the_doctor_names_a_key_file_that_cannot_be_read(published: Console, tmp_path: Path) -> None:
+    published("credential", "add", "here", "--kind", "file", "--path", f"{tmp_path}/key")
+    assert told(published).startswith(f"The key file {tmp_path}/key of here cannot be read here.")
+    (tmp_path / "key").touch()
+    assert told(published) == "ok"
+
+
+def test_where_no_worker_runs_the_doctor_wants_no_key(published: Console) -> None:
+    add_password(published)
+    (published.home / "credential.key").unlink()
+    with create_app(read_settings({"DEPLOYER_HOME": str(published.home)})).app_context():
+        workers.beat("another-machine/0123:1", 50)
+    assert told(published) == "ok"

@@ -50,7 +50,7 @@ def test_the_doctor_names_each_thing_that_is_wrong_and_how_to_mend_it(deployer: 
     assert "chmod 700" in told["Home"]
     assert "deployer db upgrade" in told["Database"]
     assert "deployer worker" in told["Redis"]
-    assert set(told) == {"Home", "Database", "Redis", "Workers", "People"}
+    assert set(told) == {"Home", "Database", "Redis", "Workers", "People", "Credentials"}
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Console) -> None:
@@ -61,7 +61,8 @@ def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Co
             workers.beat("machine:1", 50)
         result = deployer("doctor")
 
-    assert result.stdout.splitlines() == ["Home: ok", "Database: ok", "Redis: ok", "Workers: ok", "People: ok"]
+    every = ("Home", "Database", "Redis", "Workers", "People", "Credentials")
+    assert result.stdout.splitlines() == [f"{name}: ok" for name in every]
     assert (result.exit_code, result.stderr) == (0, "")
 
 
