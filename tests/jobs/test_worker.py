@@ -83,11 +83,11 @@ def worker(app: Flask, redis_url: str) -> Iterator[Callable[..., subprocess.Pope
     started: list[subprocess.Popen[bytes]] = []
     log = Path(settings.home, "worker.log")
 
-    def start(url: str = redis_url) -> subprocess.Popen[bytes]:
+    def start(url: str = redis_url, **more: str) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "deployer", "worker"],
-                env={**environment, "REDIS_URL": url},
+                env={**environment, "REDIS_URL": url, **more},
                 stdout=output,
                 stderr=output,
             )
