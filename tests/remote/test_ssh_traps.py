@@ -114,7 +114,7 @@ def test_a_start_file_that_begins_another_shell_is_named(text: str, tmp_path: Pa
             (SessionRefused, TimedOut), match=r"[Ll]ogin shell of root.*(begins another|begin no other) shell"
         ),
     ):
-        said(sshd, tmp_path, shell("true", deadline=0.7))
+        said(sshd, tmp_path, shell("true", deadline=1.5))
 
 
 @pytest.fixture
@@ -205,15 +205,15 @@ def test_a_host_that_reads_slowly_is_waited_for_and_not_taken_for_dead(
 ) -> None:
     monkeypatch.setattr("deployer.remote.ssh_upload.QUICK", 0.05)  # as it is to the seconds of a real keepalive
     archive = tmp_path / "archive"
-    archive.write_bytes(os.urandom(260_000))
+    archive.write_bytes(os.urandom(450_000))
 
     async def put(runner: Runner) -> None:
         await runner.put(archive, str(tmp_path / "copy"), 20)
 
-    with narrow(sshd, 150_000) as port:
+    with narrow(sshd, 200_000) as port:
         began = time.monotonic()
-        reach(sshd.target(tmp_path, port=port), user, put, keepalive=0.3)
-        assert time.monotonic() - began > 1.2  # longer than a silent host is waited for
+        reach(sshd.target(tmp_path, port=port), user, put, keepalive=0.5)
+        assert time.monotonic() - began > 2.0  # longer than a silent host is waited for
     assert (tmp_path / "copy").read_bytes() == archive.read_bytes()
 
 
