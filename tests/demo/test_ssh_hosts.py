@@ -146,6 +146,14 @@ def test_all_that_a_command_says_arrives_on_both_streams(servers: Servers) -> No
     assert result.stderr == bytes(3_000_000)
 
 
+def test_a_command_may_close_one_stream_and_go_on_with_the_other(servers: Servers) -> None:
+    async def ask() -> asyncssh.SSHCompletedProcess:
+        async with await servers.connected() as connection:
+            return await connection.run("exec >&-; sleep 0.2; echo end >&2")
+
+    assert asyncio.run(ask()).stderr == "end\n"
+
+
 def test_a_background_process_does_not_hold_up_the_end_of_its_command(servers: Servers) -> None:
     began = time.monotonic()
     result, _ = servers.run(Command(("sh", "-c", "sleep 30 & echo $!"), 20))
@@ -220,10 +228,11 @@ def test_keys_are_for_their_owner_only(servers: Servers) -> None:
     assert servers.key not in [file.read_text() for file in directory.iterdir()]
 
 
-def test_what_runs_ends_with_its_connection(servers: Servers) -> None:
+@pytest.mark.parametrize("deaf", ["", "trap '' HUP; "], ids=["that hears it", "that ignores it"])
+def test_what_runs_ends_with_its_connection(servers: Servers, deaf: str) -> None:
     async def ask() -> list[int]:
         connection = await servers.connected()
-        process = await connection.create_process("sleep 100 & echo $! $$; exec sleep 100")
+        process = await connection.create_process(f"{deaf}sleep 100 & echo $! $$; exec sleep 100")
         pids = [int(word) for word in (await process.stdout.readline()).split()]
         connection.abort()
         return pids
@@ -232,6 +241,18 @@ def test_what_runs_ends_with_its_connection(servers: Servers) -> None:
 
     assert len(pids) == 2
     assert all(ends(pid) for pid in pids)
+
+
+def test_what_does_not_watch_its_input_ends_with_the_servers_too(servers: Servers) -> None:
+    async def ask() -> int:
+        connection = await servers.connected()
+        process = await connection.create_process("echo $$; exec sleep 100")
+        pid = int(await process.stdout.readline())
+        servers.process.kill()
+        await connection.wait_closed()
+        return pid
+
+    assert ends(asyncio.run(ask()))
 
 
 def test_what_runs_ends_with_the_servers_even_when_they_are_killed(servers: Servers) -> None:
