@@ -10,6 +10,7 @@ from deployer.demo.artifacts import Behaviour
 from deployer.domain.status import BuildStatus
 
 HOSTS = tuple(f"demo-{number}" for number in range(1, 7))
+LOCAL = HOSTS[-1]  # reached without SSH, as a worker's own machine is
 # Below the ports that systems hand out by themselves, so that no passing connection can take one.
 PORTS = range(20_000, 32_000)
 
@@ -37,10 +38,12 @@ class DemoService:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the demo is on this machine: the address of each host, and the port of each service on all of them."""
+    """Where the demo is on this machine: the address of each host, the port of each service on all of them, and the
+    port of each host's SSH server."""
 
     addresses: dict[str, str]
     ports: dict[str, int]
+    ssh_ports: dict[str, int]
 
 
 def _versions(*texts: str) -> tuple[DemoVersion, ...]:
@@ -115,14 +118,30 @@ def choose_place() -> Place:
     for _ in range(100):
         net = random.randint(2, 254)  # noqa: S311 (127.0.0.x and 127.0.1.x have uses on many machines)
         addresses = {hostname: f"127.0.{net}.{number}" for number, hostname in enumerate(HOSTS, 1)}
-        ports = random.sample(PORTS, len(SERVICES))
-        if all(_free(address, port) for address in addresses.values() for port in ports):
-            return Place(addresses, dict(zip((service.name for service in SERVICES), ports, strict=True)))
+        ports = random.sample(PORTS, len(SERVICES) + len(HOSTS))
+        if all(is_free(address, port) for address in addresses.values() for port in ports):
+            service_ports, ssh_ports = ports[: len(SERVICES)], ports[len(SERVICES) :]
+            return Place(
+                addresses,
+                dict(zip((service.name for service in SERVICES), service_ports, strict=True)),
+                {hostname: port for hostname, port in zip(HOSTS, ssh_ports, strict=True) if hostname != LOCAL},
+            )
     raise OSError("no free addresses were found in 127.0.0.0/8; the demo needs a Linux machine with a loopback device")
 
 
-def _free(address: str, port: int) -> bool:
+def free_port(address: str) -> int:
+    """Another port of the address that nothing uses now. Raises ``OSError``."""
+    for port in random.sample(PORTS, 100):
+        if is_free(address, port):
+            return port
+    raise OSError(f"no free port was found at {address}")
+
+
+def is_free(address: str, port: int) -> bool:
+    """Whether a server could listen there."""
     with socket.socket() as probe:
+        # As servers do it: connections that have ended a moment ago are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError:

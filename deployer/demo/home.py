@@ -59,16 +59,14 @@ def lifeline(home: Path, hosts: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def listening(address: str, port: int) -> Iterator[socket.socket]:
-    """A socket that has the port (0: any free one), for the web process to listen on."""
+def listening(address: str, port: int, remedy: str) -> Iterator[socket.socket]:
+    """A socket that has the port (0: any free one), for another process to serve. ``remedy`` is for a port that cannot
+    be had."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address, port))
             listener.listen()
         except OSError as error:
-            raise DemoError(
-                f"Port {port} of {address} cannot be used: {error.strerror}. "
-                f"Choose another one: deployer demo --port {port + 1}, or make demo PORT={port + 1}."
-            ) from None
+            raise DemoError(f"Port {port} of {address} cannot be used: {error.strerror}. {remedy}") from None
         yield listener

@@ -13,7 +13,9 @@ from deployer.app import create_app
 from deployer.config import Settings
 from deployer.demo import report
 from deployer.demo.home import DemoError
-from deployer.demo.seed import SeedError, hosts_directory, seed
+from deployer.demo.machines import accepted_key_file, keep
+from deployer.demo.reaching import machines
+from deployer.demo.seed import ACTOR, SeedError, hosts_directory, seed
 from deployer.demo.services import Spot, recorded, start
 from deployer.extensions import db
 
@@ -58,19 +60,25 @@ def _prepare_apart(settings: Settings, seeded: bool, parent: int) -> None:
 
 
 def _start_again(settings: Settings) -> None:
+    if not accepted_key_file(settings.home).exists():
+        report.line("The hosts of this demo are local ones, as in the release that made it; a new home has SSH hosts.")
     with report.step("Preparing the database"):
-        spots = _migrated(settings)
+        spots, problems = _migrated(settings)
     with report.step("Starting the demo's services"):
-        problems = start(spots)
+        problems += [f"did not start: {problem}" for problem in start(spots)]
     for problem in problems:
-        report.line(f"  did not start: {problem}")
+        report.line(f"  {problem}")
 
 
-def _migrated(settings: Settings) -> list[Spot]:
-    """Bring the database up to date; what has to run according to it."""
+def _migrated(settings: Settings) -> tuple[list[Spot], list[str]]:
+    """Bring the database up to date, and note which SSH servers have to run according to it. The services that have to,
+    and what went wrong."""
+    directory = hosts_directory(settings.home)
     with create_app(settings).app_context():
         schema.upgrade()
-        spots = recorded(hosts_directory(settings.home))
+        spots = recorded(directory)
+        servers, problems = machines(settings.home, directory, ACTOR)
+        keep(settings.home, servers)
         db.session.remove()
         db.engine.dispose()
-    return spots
+    return spots, problems

@@ -18,7 +18,9 @@ from deployer import artifacts, schema
 from deployer.app import create_app
 from deployer.config import Settings, sqlite_url
 from deployer.demo.artifacts import build_artifact
-from deployer.demo.fleet import SERVICES, DemoService, Place, choose_place
+from deployer.demo.fleet import LOCAL, SERVICES, DemoService, Place, choose_place
+from deployer.demo.machines import Machine, keep, make_keys, ssh_directory
+from deployer.demo.reaching import add_credential, approve_key, over_ssh
 from deployer.demo.services import Installation, Spot, install
 from deployer.domain.access import Actor, Role, Scope
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
@@ -67,16 +69,19 @@ def seed(settings: Settings) -> None:
     """Install the services, start them, and describe them in the database. Raises :class:`SeedError`."""
     home = settings.home
     scratch = home / "seeding"
-    for leftover in (scratch, hosts_directory(home)):
+    for leftover in (scratch, hosts_directory(home), ssh_directory(home)):
         shutil.rmtree(leftover, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     try:
         place = choose_place()
     except OSError as error:
         raise SeedError(str(error)) from None
+    machines = _machines(home, place)
+    key = make_keys(home, [machine.directory for machine in machines])
+    keep(home, machines)
     shas = _build(settings, scratch)
     _install(settings, place, shas)
-    _describe(replace(settings, database_url=sqlite_url(_database(scratch))), place, shas)
+    _describe(replace(settings, database_url=sqlite_url(_database(scratch))), place, shas, key)
     _database(scratch).replace(_database(home))
     shutil.rmtree(scratch)
 
@@ -84,6 +89,13 @@ def seed(settings: Settings) -> None:
 def hosts_directory(home: Path) -> Path:
     """Where the demo's hosts are: one directory each."""
     return home / "hosts"
+
+
+def _machines(home: Path, place: Place) -> list[Machine]:
+    return [
+        Machine(hostname, place.addresses[hostname], port, str(hosts_directory(home) / hostname))
+        for hostname, port in place.ssh_ports.items()
+    ]
 
 
 def _build(settings: Settings, scratch: Path) -> Shas:
@@ -125,22 +137,12 @@ def _recipe() -> ReleaseRecipe:
     return ReleaseRecipe((sys.executable, "restart.py"), HealthCheck(timeout=HEALTH_SECONDS), Probe(), keep=5)
 
 
-def _describe(settings: Settings, place: Place, shas: Shas) -> None:
+def _describe(settings: Settings, place: Place, shas: Shas, key: str) -> None:
     """Fill a new database, and keep the sign-in."""
     with create_app(settings).app_context():
         schema.upgrade()
-        host_ids = {
-            hostname: fleet.add_host(
-                fleet.NewHost(
-                    hostname,
-                    address,
-                    str(hosts_directory(settings.home) / hostname),
-                    description="A directory on this machine, with a loopback address of its own.",
-                ),
-                ACTOR,
-            )
-            for hostname, address in place.addresses.items()
-        }
+        add_credential(settings.home, key, ACTOR)
+        host_ids = {hostname: _describe_host(settings.home, place, hostname) for hostname in place.addresses}
         for service in SERVICES:
             _describe_service(service, place.ports[service.name], shas, host_ids)
         password = secrets.token_urlsafe(12)
@@ -149,6 +151,18 @@ def _describe(settings: Settings, place: Place, shas: Shas) -> None:
         _keep(settings.home, SignIn(ACTOR.name, password, token))
         db.session.remove()
         db.engine.dispose()  # the last connection empties the write-ahead log into the database
+
+
+def _describe_host(home: Path, place: Place, hostname: str) -> int:
+    directory = str(hosts_directory(home) / hostname)
+    what = "A directory on this machine, with a loopback address of its own"
+    new = fleet.NewHost(hostname, place.addresses[hostname], directory)
+    if hostname == LOCAL:
+        return fleet.add_host(replace(new, description=f"{what}."), ACTOR)
+    new = replace(new, description=f"{what} and an SSH server inside the demo.")
+    host_id = fleet.add_host(over_ssh(new, place.ssh_ports[hostname]), ACTOR)
+    approve_key(home, directory, host_id, ACTOR)
+    return host_id
 
 
 def _describe_service(service: DemoService, port: int, shas: Shas, host_ids: dict[str, int]) -> None:

@@ -1,8 +1,8 @@
 """The demo as one foreground process tree: everything starts in order, and everything ends when one part does.
 
 Three ties keep orphans from being left behind, even when this process is killed: child processes are bound to it by
-the kernel (:mod:`deployer.lifetime`), services watch a lifeline whose other end only this process holds, and the web
-port is handed to the web process alone. A signal only sets a flag here, and whatever takes long is done by a child:
+the kernel (:mod:`deployer.lifetime`), services watch a lifeline whose other end only this process holds, and every port
+is handed to the one process that serves it. A signal only sets a flag here, and whatever takes long is done by a child:
 so the end is always an orderly one, whenever it is asked for.
 """
 
@@ -23,6 +23,7 @@ from deployer import embedded, lifetime, webserver
 from deployer.config import Settings, read_settings
 from deployer.demo import report
 from deployer.demo.home import DemoError, lifeline, listening, locked
+from deployer.demo.machines import kept
 from deployer.demo.preparing import preparation
 from deployer.demo.seed import SeedError, hosts_directory, is_seeded, sign_in
 from deployer.embedded import NoRedis
@@ -34,7 +35,7 @@ LOOK_SECONDS = 0.1
 WORKER_PATIENCE = 3.0
 PATIENCE = 5.0
 # Names of the environment that would change how the children run; the demo is the same everywhere.
-FOREIGN = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "DEPLOYER_SECURE_COOKIES")
+FOREIGN = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "DEPLOYER_SECURE_COOKIES", "CREDENTIAL_KEYS")
 
 
 class Stopped(Exception):
@@ -56,7 +57,8 @@ def run(home: Path, port: int, as_json: bool) -> int:
 def _run(home: Path, port: int, as_json: bool, signals: _Signals) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(home))
-        listener = stack.enter_context(listening(ADDRESS, port))
+        remedy = f"Choose another one: deployer demo --port {port + 1}, or make demo PORT={port + 1}."
+        listener = stack.enter_context(listening(ADDRESS, port, remedy))
         url = f"http://{ADDRESS}:{listener.getsockname()[1]}"
         settings = read_settings({"DEPLOYER_HOME": str(home)})
         seeded = is_seeded(home)
@@ -69,6 +71,7 @@ def _run(home: Path, port: int, as_json: bool, signals: _Signals) -> None:
             while not prepared():
                 signals.check()
                 time.sleep(LOOK_SECONDS)
+        _open_hosts(home, children)
         with report.step("Starting the console"):
             web = webserver.command("--graceful-timeout", "3", "--bind", f"fd://{listener.fileno()}")
             children.start("web", web, [listener.fileno()])
@@ -83,6 +86,18 @@ def _run(home: Path, port: int, as_json: bool, signals: _Signals) -> None:
             signals.check()
             children.look()
             time.sleep(LOOK_SECONDS)
+
+
+def _open_hosts(home: Path, children: _Children) -> None:
+    """Start the SSH servers of the hosts. Who connects before they are ready has to wait for a moment only."""
+    machines = kept(home)
+    if not machines:  # as in a home of an earlier release, whose hosts are all local
+        return
+    remedy = "Start the demo again: it takes another one."
+    with contextlib.ExitStack() as stack:
+        descriptors = [stack.enter_context(listening(one.address, one.port, remedy)).fileno() for one in machines]
+        argv = [sys.executable, "-m", "deployer.demo.sshd", str(home), *map(str, descriptors)]
+        children.start("SSH", argv, descriptors)
 
 
 def _is_ready(url: str, children: _Children) -> bool:
@@ -108,7 +123,7 @@ class _Children:
 
     def log(self, name: str) -> Path:
         """Where the process of this name writes."""
-        return self._settings.home / "log" / f"{name}.log"
+        return self._settings.home / "log" / f"{name.lower()}.log"
 
     def start(self, name: str, argv: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
         """Start one, with the settings in its environment."""

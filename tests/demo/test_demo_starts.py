@@ -39,6 +39,28 @@ def test_every_service_answers_with_the_version_that_is_recorded(shared: Tree) -
     assert all(told_version(one) == one["version"] for one in fleet)
 
 
+def test_its_hosts_are_reached_by_ssh_but_for_one(shared: Tree) -> None:
+    reached = {name: (one["reach"], one["ssh_user"], one["credential"]) for name, one in shared.hosts().items()}
+
+    assert reached.pop("demo-6") == ("local", "", None)
+    assert reached == {f"demo-{number}": ("ssh", "demo", "demo") for number in range(1, 6)}
+
+
+def test_the_key_of_each_host_was_approved_by_the_demos_administrator(shared: Tree) -> None:
+    for host in shared.hosts().values():
+        keys = shared.call(f"/hosts/{host['id']}/keys")
+        assert [one["approved_by"] for one in keys] == (["demo"] if host["reach"] == "ssh" else [])
+
+
+@pytest.mark.parametrize("hostname", ["demo-1", "demo-6"])
+def test_a_test_of_the_connection_finds_what_an_upgrade_needs(shared: Tree, hostname: str) -> None:
+    found = shared.checked(hostname)
+
+    assert found["cause"] == ""
+    assert (found["facts"]["missing"], found["facts"]["directory"]) == ([], "writable")
+    assert abs(found["facts"]["skew"]) < 1
+
+
 def test_its_versions_have_every_kind_of_end(shared: Tree) -> None:
     versions = shared.call(f"/services/{shared.service('billing')}/versions?limit=50")
 

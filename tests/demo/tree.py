@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer import lifetime
+from deployer.demo import machines
 
 MARK = "DEPLOYER_TEST_TREE"
 READY_SECONDS = 60
@@ -109,11 +110,11 @@ class Tree:
         """The oldest process whose command line has ``word``."""
         return min(pid for pid, command in self.alive().items() if word in command)
 
-    def port_is_open(self) -> bool:
-        """Whether anything listens on the web port."""
+    def open_ports(self) -> list[int]:
+        """On which of the ports of the console and the hosts anything listens."""
         host, port = self.ready["url"].removeprefix("http://").split(":")
-        with socket.socket() as probe:
-            return probe.connect_ex((host, int(port))) == 0
+        places = [(host, int(port)), *((one.address, one.port) for one in machines.kept(self.home))]
+        return [port for host, port in places if _is_open(host, port)]
 
     def call(self, path: str, data: dict[str, str] | None = None) -> Any:
         """The ``data`` that the API answers with."""
@@ -131,6 +132,22 @@ class Tree:
         """The id of a version."""
         versions = self.call(f"/services/{self.service(service)}/versions?limit=50")
         return next(int(one["id"]) for one in versions if one["version"] == label)
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        """The hosts, as the API tells them, by name."""
+        return {one["hostname"]: one for one in self.call("/hosts?limit=50")}
+
+    def checked(self, hostname: str, seconds: float = 20) -> dict[str, Any]:
+        """What a test of the connection to the host finds, as the API tells it."""
+        host_id = self.hosts()[hostname]["id"]
+        self.call(f"/hosts/{host_id}/check", {})
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = dict(self.call(f"/hosts/{host_id}")["check"])
+            if found["asked_by"] is None:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"nobody has looked at {hostname}")
 
     def instances(self, service: str) -> list[dict[str, Any]]:
         """The instances of a service, as the API tells them."""
@@ -153,6 +170,11 @@ class Tree:
                 return state
             time.sleep(0.1)
         raise AssertionError(f"rollout {rollout_id} is still {state}")
+
+
+def _is_open(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def _began(pid: int) -> str | None:
