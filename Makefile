@@ -64,7 +64,7 @@ bench-engine: $(VENV)/.installed-dev ## Measure 1,000 hosts through one worker, 
 	@$(BIN)/python -m bench.engine $(ARGS)
 
 .PHONY: bench-ssh
-bench-ssh: $(VENV)/.installed-dev machine ## Measure 200 hosts by SSH beside ansible-core and OpenSSH (ARGS=--quick for less)
+bench-ssh: $(VENV)/.installed-dev machine ## Measure 200 hosts by SSH: beside ansible-core and OpenSSH, and in whole rollouts (ARGS=--quick for less)
 	@$(BIN)/python -m bench.ssh_fanout $(ARGS)
 
 .PHONY: chaos

@@ -1,12 +1,12 @@
 """Many hosts by SSH: our runner beside ansible-core and OpenSSH.
 
-    .venv/bin/python -m bench.ssh_fanout [--quick] [--hosts 1,50,200] [--rounds 5] [--no-ansible]
+    .venv/bin/python -m bench.ssh_fanout [--quick] [--hosts 1,50,200] [--rounds 5] [--no-ansible] [--only-rollout]
 
 It starts its own sshd on as many loopback addresses, all with the same key exchange (curve25519). Then, in one run and
 in pairs, so that what else the machine does hits both: our runner and one of the others, each as a process of its own,
 50 hosts at a time, for the command ``true`` and for 1 MiB that is sent before it. Wall time and CPU are those of the
 whole client, from the start of its interpreter to the end of the last process it leaves; ratios are taken within a
-pair.
+pair. Last, whole rollouts through a worker and a database (``bench.ssh_rollout``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import asyncssh
 
-from bench import ssh_peers
+from bench import ssh_peers, ssh_rollout
 from bench.ssh_ours import ARTIFACT
 from bench.ssh_peers import Contender, Files
 from bench.sshd_fleet import Fleet, cores
@@ -208,6 +208,7 @@ def main() -> None:
     options.add_argument("--hosts", default="", help="how many, in ascending order: 1,50,200")
     options.add_argument("--rounds", type=int, default=0, help="pairs of each kind")
     options.add_argument("--no-ansible", action="store_true", help="do not install nor measure ansible-core")
+    options.add_argument("--only-rollout", action="store_true", help="measure whole rollouts, and nothing else")
     chosen = options.parse_args()
     missing = missing_sshd()
     if missing:
@@ -220,7 +221,9 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fan")))
         fleet = stack.enter_context(Fleet(home, max(sizes)))
-        compare(fleet, sizes, rounds, not chosen.no_ansible)
+        if not chosen.only_rollout:
+            compare(fleet, sizes, rounds, not chosen.no_ansible)
+        ssh_rollout.compare(fleet, sizes[-1], AT_ONCE, rounds)
 
 
 if __name__ == "__main__":
