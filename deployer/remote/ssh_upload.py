@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -19,8 +19,30 @@ from deployer.remote.ssh_failures import DiskFull, PermissionRefused, SftpMissin
 from deployer.remote.ssh_target import SshTarget
 
 CHUNK = 1 << 20  # bytes that are under way at a time
+LEAST = 1 << 17  # the same, when very many files are
+ROOM = 12 << 20  # bytes that all files together have under way; each takes almost three times that of memory
 SFTP_SECONDS = 20.0  # until the host answers to SFTP
 _PREFIX = 'head -c "$1" <"$2" | sha256sum'
+
+
+class Room:
+    """What is under way of all files of this process."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[int]:
+        """How many bytes one file may have under way inside the block: the less, the more the others have."""
+        length = max(LEAST, min(CHUNK, (ROOM - self._taken) // 4))
+        self._taken += length
+        try:
+            yield length
+        finally:
+            self._taken -= length
+
+
+_room = Room()
 
 
 async def put(
@@ -119,9 +141,13 @@ class _Upload:
         file.seek(offset)
         remote = await self._sftp.open(self._destination, "r+b" if offset else "wb")
         try:
-            while chunk := await asyncio.to_thread(_read, file):
-                await remote.write(chunk, offset)
-                offset += len(chunk)
+            while True:
+                with _room.share() as length:
+                    chunk = await asyncio.to_thread(_read, file, length)
+                    if not chunk:
+                        break
+                    await remote.write(chunk, offset)
+                    offset += len(chunk)
         finally:
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 async with asyncio.timeout(2):
