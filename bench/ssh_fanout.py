@@ -28,6 +28,7 @@ import asyncssh
 from bench import ssh_peers, ssh_rollout
 from bench.ssh_ours import ARTIFACT
 from bench.ssh_peers import Contender, Files
+from bench.ssh_rollout import DEMANDED
 from bench.sshd_fleet import Fleet, cores
 from bench.stopwatch import cost_of
 from tests.sshd import missing_sshd
@@ -35,7 +36,6 @@ from tests.sshd import missing_sshd
 MEBIBYTE = 1 << 20
 AT_ONCE = 50
 LINES = 20
-DEMANDED = 200  # hosts
 OURS, BARE, LOGGED = "ours", "bare asyncssh", f"ours, {LINES} lines said"
 
 
@@ -204,7 +204,7 @@ def compare(fleet: Fleet, sizes: Sequence[int], rounds: int, with_ansible: bool)
 def main() -> None:
     """Run it all and print it."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="a small version, in a minute or two")
+    options.add_argument("--quick", action="store_true", help="a small version, in two or three minutes")
     options.add_argument("--hosts", default="", help="how many, in ascending order: 1,50,200")
     options.add_argument("--rounds", type=int, default=0, help="pairs of each kind")
     options.add_argument("--no-ansible", action="store_true", help="do not install nor measure ansible-core")
