@@ -63,6 +63,10 @@ bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare U
 bench-engine: $(VENV)/.installed-dev ## Measure 1,000 hosts through one worker, two, and a job per host (ARGS=--quick for less)
 	@$(BIN)/python -m bench.engine $(ARGS)
 
+.PHONY: bench-ssh
+bench-ssh: $(VENV)/.installed-dev machine ## Measure 200 hosts by SSH: beside ansible-core and OpenSSH, and in whole rollouts (ARGS=--quick for less)
+	@$(BIN)/python -m bench.ssh_fanout $(ARGS)
+
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev machine ## Kill, stop and cut off what a console consists of while it works; takes a good half hour
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -1,6 +1,8 @@
 """A worker for the bench: ``deployer worker`` as it is, except that its errands only wait, and that it counts.
 
-    python -m bench.hands --slots 100 --seconds 2 --report DIR
+    python -m bench.hands --slots 100 --seconds 2 --report DIR [--real]
+
+With ``--real`` its errands are real, too.
 
 It leaves a JSON file per process in the report directory: CPU seconds, peak memory, statements by their text.
 """
@@ -91,6 +93,7 @@ def main() -> None:
     options.add_argument("--spread", type=float, default=0.0)
     options.add_argument("--report", type=Path, required=True)
     options.add_argument("--job-per-step", action="store_true")
+    options.add_argument("--real", action="store_true")
     chosen = options.parse_args()
     real_drain, real_run = drain.drain, worker.run
 
@@ -117,10 +120,10 @@ def main() -> None:
 
     patches: list[tuple[object, str, Callable[..., object]]] = [
         (drain, "drain", in_horse),
-        (drain, "execute", carry_out),
-        (drain, "ask_what_is_left", look_after),
         (worker, "run", in_parent),
     ]
+    if not chosen.real:
+        patches += [(drain, "execute", carry_out), (drain, "ask_what_is_left", look_after)]
     for module, name, ours in patches:
         setattr(module, name, ours)
     event.listen(Engine, "before_cursor_execute", count)

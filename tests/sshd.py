@@ -141,6 +141,12 @@ class Sshd:
         for pid in self.children():
             os.kill(pid, number)
 
+    def cpu(self) -> float:
+        """Seconds of CPU used so far by it, its connections that have ended, and what these ran."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
     def connections(self) -> int:
         """How many connections were accepted so far."""
         return self.log().count("Connection from ")

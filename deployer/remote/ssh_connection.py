@@ -172,6 +172,7 @@ class Link:
             tunnel=tunnel,
             known_hosts=(list(trust.keys), list(trust.authorities), list(trust.revoked)),
             server_host_key_algs=trust.algorithms,
+            encryption_algs=settings.ciphers,
             keepalive_interval=self._patience.keepalive,
             keepalive_count_max=KEEPALIVE_COUNT,
         )

@@ -8,6 +8,7 @@ import asyncssh
 from asyncssh.auth import KbdIntPrompts, KbdIntResponse
 from asyncssh.public_key import KeyPairListArg
 
+from deployer.remote import ssh_gathered
 from deployer.remote.ssh_account import Settings
 
 
@@ -48,6 +49,7 @@ class Handshake(asyncssh.SSHClient):
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._connection = conn
+        ssh_gathered.gather(conn)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.shown = key

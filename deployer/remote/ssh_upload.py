@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -22,9 +22,32 @@ CHUNK = 1 << 20  # bytes that are under way at a time
 # As many at first, and while they take longer than QUICK seconds: a sign of life waits behind what is under way.
 FIRST_CHUNK = 1 << 16
 QUICK = 0.5
+LEAST = 1 << 17  # as many, when very many files are under way
+ROOM = 12 << 20  # bytes that all files together have under way; each takes almost three times that of memory
 SFTP_SECONDS = 20.0  # until the host answers to SFTP
 GREETING_SECONDS = 5.0  # the same, to a question about why it does not
 _PREFIX = 'head -c "$1" <"$2" | sha256sum'
+
+
+class Room:
+    """What is under way of all files of this process."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    @contextlib.contextmanager
+    def share(self, most: int) -> Iterator[int]:
+        """How many bytes one file may have under way inside the block, at most ``most``: the less, the more the others
+        have."""
+        length = min(most, max(LEAST, (ROOM - self._taken) // 4))
+        self._taken += length
+        try:
+            yield length
+        finally:
+            self._taken -= length
+
+
+_room = Room()
 
 
 async def put(
@@ -145,12 +168,16 @@ class _Upload:
         remote = await self._sftp.open(self._destination, "r+b" if offset else "wb")
         try:
             now = asyncio.get_running_loop().time
-            length = min(FIRST_CHUNK, CHUNK)
-            while chunk := await asyncio.to_thread(_read, file, length):
-                began = now()
-                await remote.write(chunk, offset)
-                offset += len(chunk)
-                length = min(4 * length, CHUNK) if now() - began < QUICK else min(FIRST_CHUNK, CHUNK)
+            most = min(FIRST_CHUNK, CHUNK)
+            while True:
+                with _room.share(most) as length:
+                    chunk = await asyncio.to_thread(_read, file, length)
+                    if not chunk:
+                        break
+                    began = now()
+                    await remote.write(chunk, offset)
+                    offset += len(chunk)
+                most = min(4 * most, CHUNK) if now() - began < QUICK else min(FIRST_CHUNK, CHUNK)
         finally:
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 async with asyncio.timeout(2):

@@ -128,6 +128,17 @@ def test_a_transfer_needs_little_memory(sshd: Sshd, tmp_path: Path, directory: P
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000  # KiB
 
 
+def test_many_transfers_at_once_share_the_memory_of_a_few() -> None:
+    room = ssh_upload.Room()
+    with contextlib.ExitStack() as all_of_them:
+        shares = [all_of_them.enter_context(room.share(ssh_upload.CHUNK)) for _ in range(50)]
+    assert shares[0] == ssh_upload.CHUNK
+    assert min(shares) == ssh_upload.LEAST
+    assert sum(shares) <= ssh_upload.ROOM + 50 * ssh_upload.LEAST
+    with room.share(ssh_upload.CHUNK) as alone:
+        assert alone == ssh_upload.CHUNK
+
+
 def test_a_deadline_is_kept_and_what_has_arrived_stays(
     sshd: Sshd, source: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
