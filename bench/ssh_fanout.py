@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -218,6 +219,7 @@ def main() -> None:
     busy = os.getloadavg()[0]
     if busy > 1:
         print(f"This machine is busy with other things (load {busy:.0f}): only ratios say something now.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Told to stop."))  # no sshd is left behind
     with contextlib.ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fan")))
         fleet = stack.enter_context(Fleet(home, max(sizes)))

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE = 600.0
 
 
@@ -46,9 +46,13 @@ def cost_of(argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
 def main(argv: list[str]) -> int:
     """Run ``argv`` as the only child of this process, which takes no part in what is measured; tell its cost last."""
     # A process whose parent has ended becomes our child: the masters of shared connections live on in the background.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     began = time.perf_counter()
-    process = subprocess.Popen(argv)
+    process = subprocess.Popen(
+        argv,
+        preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0),  # noqa: PLW1509 (we have no threads)
+    )
     status = process.wait(PATIENCE)
     wall = time.perf_counter() - began
     end_the_others()
