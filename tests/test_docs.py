@@ -12,8 +12,9 @@ from flask import Flask
 
 from deployer.cli import main
 from deployer.domain.recipe import KEYS
+from deployer.jobs.work import Name
 from deployer.remote import ssh_failures
-from deployer.remote.runner import RunnerError
+from deployer.remote.runner import CommandResult, RunnerError
 
 assert ssh_failures  # its failures are among those of RunnerError
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,8 @@ def test_the_hosts_document_has_a_remedy_for_every_way_to_fail() -> None:
     while waiting:
         waiting += (failure := waiting.pop()).__subclasses__()
         kinds.add(str(failure.kind))
-    assert named == kinds - {RunnerError.kind}
+    ends = {CommandResult(status, False, "", ()).kind for status in (1, None)}
+    assert named == (kinds - {RunnerError.kind}) | set(Name) | ends
 
 
 def _commands() -> list[tuple[str, str]]:

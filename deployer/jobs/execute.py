@@ -16,6 +16,7 @@ from deployer.jobs import fetch
 from deployer.jobs.deploy import Journal, deploy, probe
 from deployer.jobs.recover import recover
 from deployer.jobs.ways import WayTo
+from deployer.jobs.work import Name
 from deployer.operations.places import Place
 from deployer.operations.probes import TakenProbe
 from deployer.operations.steps import Settlement, TakenStep
@@ -49,7 +50,7 @@ async def execute(to: WayTo, store: Path, step: TakenStep, say: Journal) -> Sett
     if outcome.ok:
         # The last word: without it a good log ends with whatever the health check met while the service came up.
         say.line(f"The service is up and answers with version {outcome.running}.")
-    return Settlement(outcome.ok, outcome.running, outcome.reason)
+    return Settlement(outcome.ok, outcome.running, outcome.reason, kind=outcome.kind)
 
 
 async def ask_what_is_left(to: WayTo, step: TakenStep, say: Journal) -> Settlement:
@@ -59,7 +60,7 @@ async def ask_what_is_left(to: WayTo, step: TakenStep, say: Journal) -> Settleme
     except Exception as problem:
         return await _crashed(to, step, say, problem)
     outcome = recovered.outcome
-    return Settlement(outcome.ok, outcome.running, outcome.reason, recovered.untouched)
+    return Settlement(outcome.ok, outcome.running, outcome.reason, recovered.untouched, outcome.kind)
 
 
 async def ask(to: WayTo, probe_: TakenProbe) -> str | None:
@@ -91,11 +92,13 @@ async def _asked(reach: Callable[[], Runner], place: Place, task: Task, *, take:
 async def _crashed(to: WayTo, step: TakenStep, say: Journal, problem: Exception) -> Settlement:
     if isinstance(problem, RunnerError):  # from before anything was touched: a deployment ends with its own
         say.line(str(problem))
-        return Settlement(False, None, str(problem))
+        return Settlement(False, None, str(problem), kind=problem.kind)
     log.error("step %s crashed", step.step_id, exc_info=problem)
     say.line(f"Deployer itself failed here: {type(problem).__name__}: {problem}")
     running = await _asked(functools.partial(fenced_runner, to, step), step.place, task_of(step))
-    return Settlement(False, running, "Deployer itself failed; the log of the worker has the details.")
+    return Settlement(
+        False, running, "Deployer itself failed; the log of the worker has the details.", kind=Name.INTERNAL
+    )
 
 
 def task_of(step: TakenStep, artifact: Path | None = None) -> Task:

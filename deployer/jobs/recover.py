@@ -34,7 +34,7 @@ async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> R
     except Failed as failure:
         reason = f"{lost} The host could not be asked what is left of it: {failure.cause.rstrip('.')}."
         say.line(reason)
-        return Recovered(Outcome(False, None, reason, Phase.RECOVERING))
+        return Recovered(Outcome(False, None, reason, Phase.RECOVERING, failure.kind))
     found = (await wait_for_version(runner, recipe, task, None, seconds=PROBE_SECONDS, say=say.line)).running
     serves = False
     if found == task.to_version:
@@ -60,7 +60,7 @@ async def recover(runner: Runner, recipe: Recipe, task: Task, say: Journal) -> R
         return Recovered(Outcome(True, found, "", Phase.DONE))
     say.line(str(lost))
     untouched = found is not None and found == task.from_version and found != task.to_version
-    return Recovered(Outcome(False, found, str(lost), lost.phase), untouched)
+    return Recovered(Outcome(False, found, str(lost), lost.phase, lost.kind), untouched)
 
 
 async def _relink(work: Work, current: str, running: str) -> None:

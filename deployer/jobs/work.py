@@ -19,7 +19,7 @@ from deployer.domain.recipe import Recipe
 from deployer.domain.release import Command, Task
 from deployer.jobs.fetch import FetchFailed
 from deployer.jobs.health import probe, wait_for_version, wait_until_healthy
-from deployer.remote.runner import CommandResult, Dropped, Runner, RunnerError
+from deployer.remote.runner import CommandResult, DiskFull, Dropped, Runner, RunnerError, TransferFailed
 
 PUT_DEADLINE = 600.0
 PUT_TRIES = 3
@@ -48,6 +48,24 @@ class Phase(StrEnum):
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|: Wrote only [0-9]+ of [0-9]+ bytes")
 
+
+class Name(StrEnum):
+    """The names of failures that no runner gives."""
+
+    FETCH = N_("artifact not fetched")
+    NO_ARTIFACT = N_("no artifact")
+    HEALTH = N_("health check failed")
+    PROBE = N_("version not confirmed")
+    LOST = N_("worker lost")
+    INTERNAL = N_("internal error")
+
+
+_NAMES = {
+    Phase.FETCHING: Name.FETCH,
+    Phase.HEALTH: Name.HEALTH,
+    Phase.PROBING: Name.PROBE,
+    Phase.RECOVERING: Name.LOST,
+}
 # How a failure names its phase, where "<phase> failed" would not be English.
 _NOUNS = {
     Phase.RESTARTING: "Restart",
@@ -78,15 +96,17 @@ class Outcome:
     running: str | None
     reason: str  # "" when ok
     phase: str  # the phase that failed, or the last one
+    kind: str = ""  # the name of the failure, "" when ok
 
 
 class Failed(Exception):
     """A phase that did not do what it should."""
 
-    def __init__(self, phase: Phase, cause: str, certain: bool = True) -> None:
+    def __init__(self, phase: Phase, cause: str, certain: bool = True, kind: str = "") -> None:
         super().__init__(f"{_NOUNS.get(phase, phase.value)} failed: {cause.rstrip('.')}.")
         self.phase = phase
         self.cause = cause
+        self.kind = kind or _NAMES.get(phase, RunnerError.kind)
         self.certain = certain  # we saw the end of what failed, so it does nothing any more
 
 
@@ -109,13 +129,14 @@ class Work:
         try:
             result = await self.runner.run(command, unheard if quiet else self.say.line)
         except RunnerError as error:
-            raise Failed(phase, str(error), certain=False) from error
+            raise Failed(phase, str(error), certain=False, kind=error.kind) from error
         if result.ok:
             return result
         if quiet or result.cut:
             for line in result.output.splitlines():
                 self.say.line(line)
-        raise Failed(phase, _cause(result), certain=result.exit_status is not None)
+        cause, kind = _cause(result)
+        raise Failed(phase, cause, certain=result.exit_status is not None, kind=kind)
 
     async def send(self) -> str:
         """Put the archive on the host; its recorded sha256, or the one it has here."""
@@ -131,6 +152,7 @@ class Work:
                 Phase.SENDING,
                 f"release {self.task.to_version} is not on the host and no archive is recorded for this version;"
                 " record its artifact, then try again",
+                kind=Name.NO_ARTIFACT,
             )
         try:
             sha256 = self.task.sha256
@@ -138,9 +160,10 @@ class Work:
                 sha256 = await asyncio.to_thread(_sha256, self.task.artifact)
             await self._put(self.task.artifact)
         except OSError as error:
-            raise Failed(Phase.SENDING, f"the archive cannot be read on the worker: {error.strerror}") from error
+            cause = f"the archive cannot be read on the worker: {error.strerror}"
+            raise Failed(Phase.SENDING, cause, kind=TransferFailed.kind) from error
         except RunnerError as error:
-            raise Failed(Phase.SENDING, str(error)) from error
+            raise Failed(Phase.SENDING, str(error), kind=error.kind) from error
         return sha256
 
     async def _put(self, artifact: Path) -> None:
@@ -177,14 +200,15 @@ class Work:
         """The outcome of ``failure``, with what runs on the host after all."""
         reason = f"{failure} {afterwards}".strip()
         self.say.line(reason)
-        return Outcome(False, await probe(self.runner, self.recipe, self.task), reason, failure.phase)
+        return Outcome(False, await probe(self.runner, self.recipe, self.task), reason, failure.phase, failure.kind)
 
 
-def _cause(result: CommandResult) -> str:
-    """How a command failed. Programs hide a full disk in many words, and among others."""
+def _cause(result: CommandResult) -> tuple[str, str]:
+    """How a command failed, and the name of that. Programs hide a full disk in many words, and among others."""
     if result.exit_status and _FULL.search(result.output):
-        return f"{result.failure.rstrip('.')}. The disk of the host is full: make room there, then try again"
-    return result.failure
+        full = f"{result.failure.rstrip('.')}. The disk of the host is full: make room there, then try again"
+        return full, DiskFull.kind
+    return result.failure, result.kind
 
 
 def _sha256(path: Path) -> str:

@@ -79,6 +79,7 @@ class Step(db.Model):  # type: ignore[name-defined,misc]
     lease_until: Mapped[datetime | None] = mapped_column(Moment)
     worker: Mapped[str] = mapped_column(String(200), default="")
     phase: Mapped[str] = mapped_column(String(200), default="")  # what it is doing now, or did last
+    failure: Mapped[str] = mapped_column(String(40), default="", server_default=text("''"))  # its name
     error: Mapped[str] = mapped_column(Text, default="")
     running_version_id: Mapped[int | None] = mapped_column(ForeignKey("version.id"))  # what the probe found at the end
     rev: Mapped[int] = mapped_column(default=0)

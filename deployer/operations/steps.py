@@ -44,12 +44,14 @@ class Settlement:
     """How a step ended. ``running`` is the label that the probe found, None when nothing usable answered.
 
     ``untouched``: the worker before this one was lost, and the host shows that it had not changed anything yet.
+    ``kind`` is the name of the failure, ``error`` what happened and what to do.
     """
 
     ok: bool
     running: str | None
     error: str = ""
     untouched: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,8 @@ def _settle(alike: list[TakenStep], end: Settlement, rev: int) -> set[int]:
         error = f"{error} " + N_("The host runs a version that is not recorded here: ") + end.running
     state = advance_step(StepState.RUNNING, StepEvent.SUCCEED if end.ok else StepEvent.FAIL)
     session = db.session()
-    ours = leases.settle(
-        session, _ids(alike), one.attempt, rev, state=state, error=error.strip(), running_version_id=found
-    )
+    values = {"state": state, "failure": end.kind[:40], "error": error.strip(), "running_version_id": found}
+    ours = leases.settle(session, _ids(alike), one.attempt, rev, **values)
     freed = [step for step in alike if step.step_id in ours]
     claims.release(
         session,

@@ -119,6 +119,7 @@ class StepRow:
     wave: int
     attempt: int
     phase: str
+    failure: str
     error: str
     from_label: str
     to_label: str
@@ -265,6 +266,7 @@ def _steps(rollout_id: int) -> Select[Any]:
         Step.wave,
         Step.attempt,
         Step.phase,
+        Step.failure,
         Step.error,
         source.label,
         target.label,

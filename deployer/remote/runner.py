@@ -30,6 +30,13 @@ class CommandResult:
         return self.exit_status == 0
 
     @property
+    def kind(self) -> str:
+        """The name of its failure; nobody asks for that of a success."""
+        if self.timed_out:
+            return TimedOut.kind
+        return N_("end not seen") if self.exit_status is None else N_("command failed")
+
+    @property
     def failure(self) -> str:
         """How it failed, in one sentence, with the last line it said."""
         if self.timed_out:
@@ -63,7 +70,7 @@ class Runner(Protocol):
 class RunnerError(Exception):
     """Something between us and the end of a command went wrong; ``cause`` says what, ``remedy`` what to do."""
 
-    kind = "failed"
+    kind = N_("failed")
 
     def __init__(self, cause: str, remedy: str = "") -> None:
         super().__init__(f"{cause} {remedy}".strip())
@@ -134,3 +141,9 @@ class TransferFailed(RunnerError):
     """A file did not arrive."""
 
     kind = N_("transfer failed")
+
+
+class DiskFull(TransferFailed):
+    """No room on the host."""
+
+    kind = N_("disk full")

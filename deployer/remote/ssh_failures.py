@@ -11,7 +11,7 @@ import asyncssh
 from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED
 
 from deployer.domain.errors import N_
-from deployer.remote.runner import BadAnswer, RunnerError, TransferFailed, Unreachable
+from deployer.remote.runner import BadAnswer, RunnerError, Unreachable
 from deployer.remote.ssh_target import SshTarget
 
 
@@ -87,12 +87,6 @@ class PermissionRefused(RunnerError):
     """The user on the host may not do this."""
 
     kind = N_("permission denied")
-
-
-class DiskFull(TransferFailed):
-    """No room on the host."""
-
-    kind = N_("disk full")
 
 
 class SftpMissing(RunnerError):

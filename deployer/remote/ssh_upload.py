@@ -14,8 +14,8 @@ import asyncssh
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_session
-from deployer.remote.runner import DirectoryMissing, Dropped, RunnerError, TimedOut, TransferFailed
-from deployer.remote.ssh_failures import DiskFull, LoginTalks, PermissionRefused, SftpMissing
+from deployer.remote.runner import DirectoryMissing, DiskFull, Dropped, RunnerError, TimedOut, TransferFailed
+from deployer.remote.ssh_failures import LoginTalks, PermissionRefused, SftpMissing
 from deployer.remote.ssh_target import SshTarget
 
 CHUNK = 1 << 20  # bytes that are under way at a time

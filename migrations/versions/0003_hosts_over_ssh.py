@@ -1,4 +1,4 @@
-"""How hosts are reached, their labels, keys and checks; credentials
+"""How hosts are reached, their labels, keys and checks; credentials; the names of failures
 
 Columns are added and dropped in place, as in 0002.
 """
@@ -57,6 +57,7 @@ def upgrade() -> None:
         "ALTER TABLE host ADD COLUMN credential_id INTEGER "
         "CONSTRAINT fk_host_credential_id_credential REFERENCES credential (id)"
     )
+    op.add_column("step", sa.Column("failure", sa.String(length=40), nullable=False, server_default=sa.text("''")))
     op.create_index("ix_host_credential_id", "host", ["credential_id"])
     op.create_index("ix_host_check_by", "host", ["check_by"])
     op.create_table(
@@ -90,6 +91,7 @@ def downgrade() -> None:
         raise CommandError(
             f"{len(names)} hosts are reached by SSH ({', '.join(names[:5])}), which the older program does not know"
         )
+    op.drop_column("step", "failure")
     op.drop_table("host_key")
     op.drop_index("ix_host_label_label", "host_label")
     op.drop_table("host_label")

@@ -60,7 +60,7 @@ def test_a_key_that_nobody_approved_fails_the_step_with_its_fingerprint_and_once
 ) -> None:
     state, step = upgrade(app, real_fleet, first)
     shown = fingerprint(sshd.host_keys[0])
-    assert (state, step.state) == (RolloutState.FAILED, StepState.FAILED)
+    assert (state, step.state, step.failure) == (RolloutState.FAILED, StepState.FAILED, "host key unknown")
     assert f"is not known. Compare its fingerprint {shown} with the host's own" in step.error
     assert "deployer host trust" in step.error
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
@@ -71,7 +71,7 @@ def test_a_key_that_nobody_approved_fails_the_step_with_its_fingerprint_and_once
     drain(app)
     assert real_fleet.instances()[0].evidence is Evidence.CONFIRMED
     state, step = upgrade(app, real_fleet, first)
-    assert (state, step.error, step.running_label) == (RolloutState.SUCCEEDED, "", "1.4.0")
+    assert (state, step.failure, step.error, step.running_label) == (RolloutState.SUCCEEDED, "", "", "1.4.0")
     assert real_fleet.answers() == ["1.4.0", "1.1.0"]
     assert real_fleet.instances()[0].status is InstanceStatus.RUNNING
     assert sshd.connections() <= 4  # one for each of the four jobs, whatever is done over it
@@ -85,6 +85,7 @@ def test_a_changed_key_is_refused_loudly_and_offered_for_approval(
     host_keys.trust(first, fingerprint(other), ADMIN)
     state, step = upgrade(app, real_fleet, first)
     assert state is RolloutState.FAILED
+    assert step.failure == "host key changed"
     assert "HAS CHANGED" in step.error
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
     offered = [one.fingerprint for one in host_queries.keys(first) if one.approved is None]
@@ -96,6 +97,7 @@ def test_a_credential_that_this_worker_cannot_open_fails_the_step_and_says_what_
 ) -> None:
     (app.config["SETTINGS"].home / "credential.key").unlink()  # the next one is another
     _, step = upgrade(app, real_fleet, first)
+    assert step.failure == "key cannot be read"
     assert "This worker holds no key that opens the credential deploy. Give all workers the same keys" in step.error
     assert real_fleet.answers() == ["1.1.0", "1.1.0"]
 

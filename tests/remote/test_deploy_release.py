@@ -85,6 +85,7 @@ def test_an_artifact_that_is_not_to_be_had_touches_nothing(host: Host) -> None:
         "1.0.0",
         "Fetching the artifact failed: The artifact could not be fetched. The release in use was not touched.",
         Phase.FETCHING,
+        "artifact not fetched",
     )
     assert host.releases() == {"1.0.0"}
 
@@ -114,6 +115,7 @@ def test_an_unhealthy_release_is_replaced_by_the_one_before_it(host: Host) -> No
         "1.0.0",
         "Health check failed: GET /healthz answered 500 (tried for 1.5 s). The previous release 1.0.0 was restored.",
         Phase.HEALTH,
+        "health check failed",
     )
     assert host.version() == "1.0.0"
     assert host.current() == "releases/1.0.0"

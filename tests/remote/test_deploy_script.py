@@ -45,7 +45,7 @@ def test_the_version_is_the_last_line_that_the_probe_command_prints(task: Task, 
 def test_a_deploy_command_that_fails_is_reported_with_what_runs(task: Task, notes: Notes) -> None:
     outcome = run(replace(RECIPE, deploy=("sh", "-c", "echo no space left >&2; exit 7")), task, notes)
     reason = "Deploy command failed: the command ended with status 7: no space left."
-    assert outcome == Outcome(False, "1.0.0", reason, Phase.DEPLOYING)
+    assert outcome == Outcome(False, "1.0.0", reason, Phase.DEPLOYING, "command failed")
     assert notes.lines == ["no space left", reason]
 
 

@@ -45,7 +45,7 @@ def test_a_host_that_this_worker_cannot_reach_fails_its_step_and_says_what_to_do
         "This worker knows no way to reach host-1 (carrier pigeon)."
         " Start workers of the same Deployer release as the web process, then try again."
     )
-    assert end == Settlement(False, None, reason)
+    assert end == Settlement(False, None, reason, kind="failed")
     assert notes.lines == [reason]
 
 

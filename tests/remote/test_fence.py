@@ -321,7 +321,7 @@ def test_recovery_says_so_when_the_host_cannot_be_asked(place: Place, notes: Not
     place.root.write_text("a file")
     task = Task("orders", "host-1", "127.0.0.1", 1, str(place.home), "1", "2", None, None)
     outcome = asyncio.run(recover(place.runner(), RECIPE, task, notes)).outcome
-    assert outcome == Outcome(False, None, outcome.reason, Phase.RECOVERING)
+    assert outcome == Outcome(False, None, outcome.reason, Phase.RECOVERING, "failed")
     assert outcome.reason.startswith(
         "This failed: the worker that did it was lost in the middle. The host could not be asked what is left of it: "
     )

@@ -95,6 +95,7 @@ def test_an_unhealthy_release_is_replaced_by_the_one_before_it_over_ssh(host: Ss
         "1.0.0",
         "Health check failed: GET /healthz answered 500 (tried for 1.5 s). The previous release 1.0.0 was restored.",
         Phase.HEALTH,
+        "health check failed",
     )
     assert host.version() == "1.0.0"
 

@@ -17,9 +17,9 @@ import pytest
 
 from deployer.domain.release import Task, prepare
 from deployer.remote import ssh_upload
-from deployer.remote.runner import DirectoryMissing, Dropped, TimedOut, TransferFailed
+from deployer.remote.runner import DirectoryMissing, DiskFull, Dropped, TimedOut, TransferFailed
 from deployer.remote.ssh import SshHosts, SshTarget
-from deployer.remote.ssh_failures import DiskFull, PermissionRefused, SftpMissing
+from deployer.remote.ssh_failures import PermissionRefused, SftpMissing
 from tests.conftest import need
 from tests.remote.ways import NOBODY
 from tests.sshd import Sshd, missing_sshd

@@ -104,6 +104,7 @@ def step_json(row: rollouts.StepRow) -> dict[str, Any]:
         "wave": row.wave,
         "attempt": row.attempt,
         "phase": row.phase,
+        "failure": row.failure,
         "error": row.error,
         "from_version": row.from_label,
         "to_version": row.to_label,
