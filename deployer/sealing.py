@@ -27,6 +27,7 @@ VARIABLE = "CREDENTIAL_KEYS"
 FILE = "credential.key"
 _FORMAT = b"\x01"
 _SIZE = 32  # bytes of a key
+AS_THE_WORKER = "Run deployer doctor as the worker's user, with the worker's settings"
 _MAKE = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
 
 
@@ -85,16 +86,20 @@ def held(home: Path, environ: Mapping[str, str] | None = None) -> Keys:
 
 
 def found(home: Path, environ: Mapping[str, str] | None = None) -> Keys | None:
-    """The same, or None when there are none; makes none. Raises :class:`BadKeys` and ``OSError``."""
+    """The same, or None when there are none; makes none. Raises :class:`BadKeys`."""
     written = (os.environ if environ is None else environ).get(VARIABLE, "")
     if written:
         return _read(written.split(","), VARIABLE)
     file = _file(home)
-    if not file.exists():
+    try:
+        mode, words = file.stat().st_mode, file.read_bytes().decode("ascii", "replace").split()
+    except FileNotFoundError:
         return None
-    if file.stat().st_mode & 0o077:
+    except OSError as error:
+        raise BadKeys(f"{file} cannot be read: {error.strerror}. {AS_THE_WORKER}.") from error
+    if mode & 0o077:
         raise BadKeys(f"{file} can be read by others. Run: chmod 600 '{file}'")
-    return _read(file.read_text().split(), str(file))
+    return _read(words, str(file))
 
 
 def renewed(home: Path, environ: Mapping[str, str] | None = None) -> Keys:
@@ -109,7 +114,10 @@ def renewed(home: Path, environ: Mapping[str, str] | None = None) -> Keys:
 
 def open_credential(home: Path, credential: Credential) -> Secret:
     """The secret of a credential that came with a place. Raises :class:`CannotOpen` and :class:`BadKeys`."""
-    return held(home).open(credential.sealed or b"", credential.name)
+    keys = found(home)
+    if keys is None:  # none is made here: it would open nothing, and hide that the others are gone
+        raise CannotOpen(f"The keys of this worker are gone; the credential {credential.name} cannot be opened.")
+    return keys.open(credential.sealed or b"", credential.name)
 
 
 def _cipher(shared: bytes, salt: bytes, name: str) -> Fernet:

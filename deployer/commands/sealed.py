@@ -16,7 +16,6 @@ from deployer.jobs import identity
 from deployer.models import CredentialRow, SealingKey
 from deployer.queries import workers
 
-AS_THE_WORKER = "Run deployer doctor as the worker's user, with the worker's settings"
 REPLACE = "deployer credential replace NAME"
 
 
@@ -35,8 +34,6 @@ def problem(settings: Settings) -> str:
         keys = sealing.found(settings.home)
     except sealing.BadKeys as bad:
         return str(bad)
-    except OSError as unreadable:
-        return f"The key {unreadable.filename} cannot be read: {unreadable.strerror}. {AS_THE_WORKER}."
     unfit = _missing(settings.home, sealed) if keys is None else _unfit(keys, sealed, published)
     return unfit or _unreadable([row for row in rows if row.kind is CredentialKind.FILE])
 
@@ -79,4 +76,4 @@ def _unreadable(files: list[CredentialRow]) -> str:
     bad = [f"{row.public} of {row.name}" for row in files if not os.access(Path(row.public).expanduser(), os.R_OK)]
     if not bad:
         return ""
-    return f"The key file {', '.join(bad)} cannot be read here. Put it there. {AS_THE_WORKER}."
+    return f"The key file {', '.join(bad)} cannot be read here. Put it there. {sealing.AS_THE_WORKER}."

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from deployer.domain.errors import N_, Note
 from deployer.domain.inventory import KEY_FILE, MAX_HOSTS, Entry, Inventory, too_many, unreadable
 
+MAX_RANGES = 5  # in one name
 _RANGE = re.compile(r"\[([0-9]{1,6}|[A-Za-z]):([0-9]{1,6}|[A-Za-z])(?::([0-9]{1,4}))?\]", re.ASCII)
 _PORT = re.compile(r"(.*[^:]):([0-9]{1,5})", re.ASCII)
 _VARIABLES = {
@@ -163,6 +164,8 @@ def expanded(pattern: str, line: int) -> Iterator[str]:
             raise _bad_range(line)
         yield pattern
         return
+    if pattern.count("[") > MAX_RANGES:
+        raise _bad_range(line)
     first, last, step = found[1], found[2], int(found[3] or 1)
     if first.isdigit() and last.isdigit():
         width = len(first) if first.startswith("0") else 0

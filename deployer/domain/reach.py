@@ -131,13 +131,6 @@ def parse_labels(text: str, field: str = "labels") -> tuple[str, ...]:
     return tuple(words)
 
 
-def parse_label(text: str, field: str = "label") -> str:
-    """One label."""
-    if _LABEL.fullmatch(text):
-        return text
-    raise Invalid(N_("This is not a label."), N_("Choose one from the list."), field)
-
-
 def parse_fingerprint(text: str, field: str = "fingerprint") -> str:
     """The SHA-256 fingerprint of a key, as ssh-keygen prints it."""
     if _FINGERPRINT.fullmatch(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 import shlex
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from deployer.domain.reach import split_jump
 
 _TAKEN = ("hostname", "user", "port", "proxyjump", "identityfile", "proxycommand")
 _LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*)")
+MAX_LINE = 10_000  # characters
 MAX_COMPARED = 1_000_000  # hosts with patterns
 _WILD = frozenset("*?!")
 
@@ -26,11 +28,17 @@ class _Block:
     patterns: list[str]
     settings: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-    def is_for(self, alias: str) -> bool:
-        """Whether a host of this name gets these settings."""
+    @functools.cached_property
+    def _tests(self) -> tuple[list[str], list[str]]:
         patterns = [one.replace("[", "[[]") for one in self.patterns]  # which means nothing to OpenSSH
-        denied = any(fnmatch.fnmatchcase(alias, one[1:]) for one in patterns if one.startswith("!"))
-        return not denied and any(fnmatch.fnmatchcase(alias, one) for one in patterns if one[:1] != "!")
+        return [one[1:] for one in patterns if one[:1] == "!"], [one for one in patterns if one[:1] != "!"]
+
+    def is_for(self, alias: str, named: bool = False) -> bool:
+        """Whether a host of this name, which may be ``named`` among the patterns, gets these settings."""
+        denied, wanted = self._tests
+        if any(fnmatch.fnmatchcase(alias, one) for one in denied):
+            return False
+        return named or any(fnmatch.fnmatchcase(alias, one) for one in wanted)
 
 
 def read_ssh_config(text: str) -> Inventory:
@@ -51,12 +59,14 @@ def read_ssh_config(text: str) -> Inventory:
     order = {id(block): number for number, block in enumerate(blocks)}
     settled: dict[str, dict[str, tuple[int, str]]] = {}
     for alias, own in named.items():
-        fitting = [block for block in [*own, *general] if block.is_for(alias)]
+        fitting = [block for block in own if block.is_for(alias, named=True)]
+        fitting += [block for block in general if block.is_for(alias)]
         settled[alias] = {}
         for block in sorted({id(one): one for one in fitting}.values(), key=lambda one: order[id(one)]):
             settled[alias] = {**block.settings, **settled[alias]}
+    by_name = {alias.lower(): settings for alias, settings in settled.items()}
     for alias, own in named.items():
-        found.add(_entry(own[0].line, alias, settled))
+        found.add(_entry(own[0].line, alias, settled[alias], by_name))
     return found
 
 
@@ -66,7 +76,7 @@ def _blocks(text: str, found: Inventory) -> list[_Block]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        parts = _LINE.fullmatch(line)
+        parts = _LINE.fullmatch(line) if len(line) <= MAX_LINE else None
         words = _words(parts[2]) if parts else None
         if parts is None or not words:
             found.remark(number, Note(N_("This line is not one of an SSH configuration.")))
@@ -74,7 +84,7 @@ def _blocks(text: str, found: Inventory) -> list[_Block]:
         keyword = parts[1].lower()
         if keyword == "host":
             in_use = True
-            blocks.append(_Block(number, words))
+            blocks.append(_Block(number, list(dict.fromkeys(words))))
         elif keyword == "match":
             in_use = False
             found.remark(number, Note(N_("Match and what stands below it is not taken over.")))
@@ -95,8 +105,11 @@ def _words(text: str) -> list[str] | None:
         return None
 
 
-def _entry(line: int, alias: str, settled: Mapping[str, Mapping[str, tuple[int, str]]]) -> Entry:
-    settings = {name: value for name, (_, value) in settled[alias].items()}
+_Settings = Mapping[str, tuple[int, str]]
+
+
+def _entry(line: int, alias: str, own: _Settings, by_name: Mapping[str, _Settings]) -> Entry:
+    settings = {name: value for name, (_, value) in own.items()}
     refused = None
     address = settings.get("hostname", alias).replace("%h", alias)
     key_file = settings.get("identityfile", "")
@@ -115,19 +128,19 @@ def _entry(line: int, alias: str, settled: Mapping[str, Mapping[str, tuple[int, 
     if settings.get("port"):
         fields["ssh_port"] = settings["port"]
     if jump and jump.lower() != "none":
-        fields["jump"] = _resolved(jump, settled)
+        fields["jump"] = _resolved(jump, by_name)
     if key_file and key_file.lower() != "none":
         fields[KEY_FILE] = key_file
     return Entry(line, alias, {"hostname": alias, **fields}, refused)
 
 
-def _resolved(jump: str, settled: Mapping[str, Mapping[str, tuple[int, str]]]) -> str:
+def _resolved(jump: str, by_name: Mapping[str, _Settings]) -> str:
     """The host on the way, by its address if the file names it."""
     try:
         parts = split_jump(jump)
     except Invalid:
         return jump
-    known = {alias.lower(): settings for alias, settings in settled.items()}.get(parts.host)
+    known = by_name.get(parts.host)
     if known is None:
         return jump
     values = {name: value for name, (_, value) in known.items()}

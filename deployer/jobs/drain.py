@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from deployer import queue
 from deployer.jobs import identity
@@ -241,7 +241,7 @@ class Drain:
             written = await self._insist(steps.settle_steps, ends)
         except Exception as problem:
             # Its lease runs out now, and whoever takes it over asks the host. One bad end must not spoil the others.
-            if len(ends) > 1 and not isinstance(problem, DBAPIError):
+            if len(ends) > 1 and not _is_away(problem):
                 for end in ends:
                     await self._settle_all([end])
             else:
@@ -297,10 +297,15 @@ class Drain:
         while True:
             try:
                 return await self.database(operation, *args, **kwargs)
-            except DBAPIError:
-                if asyncio.get_running_loop().time() > until:
+            except DBAPIError as problem:
+                if not _is_away(problem) or asyncio.get_running_loop().time() > until:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _is_away(problem: Exception) -> bool:
+    """Whether it is the database that failed, and not what was to be written."""
+    return isinstance(problem, DBAPIError) and not isinstance(problem, DataError | IntegrityError | ProgrammingError)
 
 
 def _log_failure(task: asyncio.Task[T], what: str) -> bool:

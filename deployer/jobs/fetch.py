@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deployer import artifacts
 from deployer.domain.errors import N_
-from deployer.remote.output import clean
+from deployer.remote.text import clean
 
 TIMEOUT = 30.0  # seconds for each wait on the network
 DEADLINE = 600.0  # seconds for the whole of it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from deployer.remote.output import clean
+from deployer.remote.text import clean
 
 
 @dataclass

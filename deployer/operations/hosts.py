@@ -13,7 +13,7 @@ from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.status import Evidence, Reach
 from deployer.extensions import db
-from deployer.models import CredentialRow, Host, HostLabel, Instance, Rollout, Service, claims
+from deployer.models import CredentialRow, Host, HostKey, HostLabel, Instance, Rollout, Service, claims
 from deployer.models.columns import utc_now
 from deployer.operations.transaction import audit, audit_each, transaction
 
@@ -108,6 +108,8 @@ def update_host(host_id: int, new: NewHost, actor: Actor) -> bool:
         _check_directory(new, host_id)
         host.check_by = host.checked = host.facts = None
         host.check_kind = host.check_cause = host.check_remedy = ""
+        # Nor may a key be approved that was shown there.
+        session.execute(delete(HostKey).where(HostKey.host_id == host_id, HostKey.approved.is_(None)))
     _fill(host, new, _credential_id(new.credential), actor)
     _set_labels(host_id, new.labels)
     for service_id, rev in revs.items():

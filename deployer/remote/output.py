@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections import deque
 from collections.abc import Callable
 
 from deployer.remote.runner import CommandResult, Say
+from deployer.remote.text import MAX_LINE, clean
 
-MAX_LINE = 2_000  # characters
 MAX_LINES = 2_000
 MAX_OUTPUT = 1_000_000  # characters
 TAIL = 50  # lines kept for the result, even of output that was cut
-
-# CSI and OSC sequences (colours, cursor, titles), then every other two-character escape.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Output:
@@ -95,11 +90,3 @@ class Lines:
                 self._take(clean(self._rest))
             self._skipping = True
             self._rest = ""
-
-
-def clean(line: str) -> str:
-    """One line of text as it may be kept: no control characters, no terminal codes, bounded."""
-    # Progress bars rewrite their line after a carriage return; what they wrote last is what a terminal would show.
-    line = line.rstrip("\r").rpartition("\r")[2]
-    line = _CONTROL.sub("", _ANSI.sub("", line))
-    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"

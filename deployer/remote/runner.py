@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deployer.domain.errors import N_
 from deployer.domain.release import Command
+from deployer.remote.text import sentence
 
 Say = Callable[[str], None]
 
@@ -73,9 +74,10 @@ class RunnerError(Exception):
     kind = N_("failed")
 
     def __init__(self, cause: str, remedy: str = "") -> None:
-        super().__init__(f"{cause} {remedy}".strip())
-        self.cause = cause
-        self.remedy = remedy
+        # A host that nobody knows yet may have had a say in it, and it goes to logs, databases and terminals.
+        self.cause = sentence(cause)
+        self.remedy = sentence(remedy)
+        super().__init__(f"{self.cause} {self.remedy}".strip())
 
 
 class ProgramMissing(RunnerError):

@@ -12,11 +12,12 @@ from asyncssh.constants import EXTENDED_DATA_STDERR
 
 from deployer.domain.release import Command
 from deployer.remote import ssh_script
-from deployer.remote.output import Lines, Output, clean
+from deployer.remote.output import Lines, Output
 from deployer.remote.runner import CommandResult, DirectoryMissing, Dropped, ProgramMissing, RunnerError, Say, TimedOut
 from deployer.remote.ssh_failures import not_started, session_refused
 from deployer.remote.ssh_stream import to_the_end
 from deployer.remote.ssh_target import SshTarget
+from deployer.remote.text import clean
 
 GRACE = 2.0  # seconds between TERM and KILL
 LINGER = 0.5  # seconds that the output may stay open, and silent, after the end of the process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -31,7 +32,7 @@ class Upload:
     directory: str = ""
     labels: tuple[str, ...] = ()
 
-    @property
+    @functools.cached_property
     def format(self) -> str:
         """The format as which it is read."""
         return self.kind or inventory.guess(self.text, self.filename)

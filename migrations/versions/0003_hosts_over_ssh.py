@@ -91,6 +91,11 @@ def downgrade() -> None:
         raise CommandError(
             f"{len(names)} hosts are reached by SSH ({', '.join(names[:5])}), which the older program does not know"
         )
+    retired = op.get_bind().execute(sa.text("SELECT hostname FROM host WHERE retired IS NOT NULL ORDER BY hostname"))
+    if names := retired.scalars().all():
+        raise CommandError(
+            f"{len(names)} hosts are retired ({', '.join(names[:5])}), and the older program would use them again"
+        )
     op.drop_column("step", "failure")
     op.drop_table("host_key")
     op.drop_index("ix_host_label_label", "host_label")

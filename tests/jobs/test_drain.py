@@ -24,7 +24,7 @@ from deployer.jobs.journal import StepJournal
 from deployer.models import AuditEntry
 from deployer.operations import steps
 from deployer.operations.rollouts import cancel
-from deployer.operations.steps import Said, Settlement
+from deployer.operations.steps import Said, Settlement, TakenStep
 from deployer.queries import rollouts
 from deployer.remote.local import LocalRunner
 from tests.jobs.conftest import Fleet
@@ -253,3 +253,19 @@ def test_a_database_that_is_away_for_a_moment_fails_no_step(
     assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
     assert {instance.rollout_id for instance in real_fleet.instances()} == {None}
     assert all("Done" in step.phase and step.lines for step in rollouts.steps(rollout_id))
+
+
+def test_an_end_that_the_database_refuses_keeps_no_other_host_locked(
+    app: Flask, real_fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def execute(_to: object, _store: object, step: TakenStep, _say: object) -> Settlement:
+        if step.place.hostname == "host-1":
+            return Settlement(False, "1.1.0", "\x00")  # PostgreSQL keeps no such text
+        return Settlement(True, "1.4.0")
+
+    monkeypatch.setattr(jobs, "execute", execute)
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.0)
+    real_fleet.start("1.4.0")
+    drain(app)
+    assert [one.rollout_id for one in real_fleet.instances()][1] is None
+    assert real_fleet.instances()[1].version_id == real_fleet.versions["1.4.0"]

@@ -95,7 +95,9 @@ def test_a_changed_key_is_refused_loudly_and_offered_for_approval(
 def test_a_credential_that_this_worker_cannot_open_fails_the_step_and_says_what_to_do(
     app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
 ) -> None:
-    (app.config["SETTINGS"].home / "credential.key").unlink()  # the next one is another
+    key = app.config["SETTINGS"].home / "credential.key"
+    key.unlink()
+    sealing.held(app.config["SETTINGS"].home)  # makes another one
     _, step = upgrade(app, real_fleet, first)
     assert step.failure == "key cannot be read"
     assert "This worker holds no key that opens the credential deploy. Give all workers the same keys" in step.error

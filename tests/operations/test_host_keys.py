@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from deployer.domain.access import Actor, Role
 from deployer.domain.errors import Conflict, Forbidden, NotFound
 from deployer.domain.status import Reach
 from deployer.extensions import db
-from deployer.models import AuditEntry
+from deployer.models import AuditEntry, Host
 from deployer.operations import checks, host_keys, hosts
 from deployer.operations.hosts import NewHost
 from deployer.queries import hosts as queries
@@ -126,3 +127,12 @@ def test_a_deployer_approves_no_keys(host_id: int) -> None:
     for operation in (host_keys.trust, host_keys.forget):
         with pytest.raises(Forbidden):
             operation(host_id, host_keys.fingerprint(key()), Actor("dan", Role.DEPLOYER))
+
+
+def test_a_key_that_was_shown_at_another_address_cannot_be_approved_any_more(host_id: int) -> None:
+    host_keys.offer(host_id, key(0))
+    host_keys.trust(host_id, host_keys.fingerprint(key(0)), ADMIN)
+    host_keys.offer(host_id, key(1))
+    as_it_is = hosts.as_it_is(db.session.get_one(Host, host_id))
+    hosts.change_host(host_id, replace(as_it_is, address="192.0.2.77"), ADMIN)
+    assert shown(host_id) == {key(0): True}  # which refuses whatever else answers there

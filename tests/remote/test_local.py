@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployer.domain.release import Command
-from deployer.remote.output import MAX_LINE, MAX_LINES, MAX_OUTPUT
+from deployer.remote.output import MAX_LINES, MAX_OUTPUT
 from deployer.remote.runner import (
     CommandResult,
     DirectoryMissing,
@@ -21,6 +21,7 @@ from deployer.remote.runner import (
     RunnerError,
     TransferFailed,
 )
+from deployer.remote.text import MAX_LINE
 from tests.remote.conftest import over_both
 from tests.remote.ways import Way
 

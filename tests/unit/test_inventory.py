@@ -273,6 +273,7 @@ BOMBS: dict[str, tuple[str, Callable[[], str]]] = {
     "patterns": ("ssh-config", lambda: "".join(f"Host h{n}\nHost *{n}*\n" for n in range(4_000))),
     "a million in a range": ("ansible-ini", lambda: "web[1:999999]"),
     "ranges in ranges": ("ansible-ini", lambda: "w[1:5000][1:5000][1:5000]"),
+    "very many ranges": ("ansible-ini", lambda: "a" + "[1:1]" * 1_200),
     "the same range": ("ansible-ini", lambda: "[g]\n" + "w[1:4999]\n" * 30_000),
     "a chain of groups": ("ansible-ini", lambda: "".join(f"[g{n}:children]\ng{n + 1}\n" for n in range(1_900))),
     "50,000 groups": ("ansible-ini", lambda: "".join(f"[g{n}]\n" for n in range(50_000))),
@@ -291,6 +292,16 @@ def test_what_is_written_to_be_large_is_refused_soon(kind: str, make: Callable[[
     assert time.process_time() - begin < 5
     assert refused.value.field == "content"
     assert len(str(refused.value)) < 400
+
+
+def test_very_many_names_of_one_block_are_read_soon() -> None:
+    lines = [" ".join(f"h{number}" for number in range(begin, begin + 1_000)) for begin in range(0, 4_000, 1_000)]
+    text = "".join(f"Host {line} {line.split()[0]}\n  ProxyJump h1\n" for line in lines) + f"Host {'a ' * 5_100}\n"
+    begin = time.process_time()
+    found = read(text, "ssh-config")
+    assert time.process_time() - begin < 5
+    assert len(found.entries) == 4_000
+    assert remarks(found) == ["9: This line is not one of an SSH configuration."]
 
 
 def test_many_variables_on_many_hosts_are_read_soon() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from deployer.domain.errors import Invalid
 from deployer.privatekeys import public_of
 from tests import secrets
 from tests.conftest import need
+from tests.sshd import make_key, missing_sshd
 
 
 @pytest.mark.parametrize(("make", "passphrase"), [(secrets.openssh, ""), (secrets.old_rsa, "")], ids=["ed25519", "rsa"])
@@ -34,6 +36,19 @@ def test_a_passphrase_opens_a_key_and_its_absence_and_a_wrong_one_are_told_apart
         assert refused.value.field == "passphrase"
     with pytest.raises(Invalid, match="has no passphrase"):
         public_of(secrets.openssh(), "some")
+
+
+def test_a_key_that_would_keep_a_thread_busy_for_hours_is_refused_at_once(tmp_path: Path) -> None:
+    need(missing_sshd())
+    begin, *lines, end = make_key(tmp_path / "key", passphrase="x").read_text().splitlines()
+    data = base64.b64decode("".join(lines))
+    at = data.index(b"bcrypt") + len(b"bcrypt") + 4 + 4 + 16  # after the two lengths and the salt
+    assert 1 <= int.from_bytes(data[at : at + 4]) <= 100
+    for rounds in (1_001, 2**32 - 1):
+        slow = base64.b64encode(data[:at] + rounds.to_bytes(4) + data[at + 4 :]).decode()
+        with pytest.raises(Invalid, match="takes too long to check") as refused:
+            public_of(f"{begin}\n{slow}\n{end}\n", "x")
+        assert refused.value.field == "key"
 
 
 @pytest.mark.parametrize(

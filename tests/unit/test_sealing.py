@@ -24,6 +24,14 @@ def test_a_secret_is_opened_by_the_worker_it_was_sealed_for(tmp_path: Path) -> N
     assert sealing.open_credential(tmp_path, Credential(1, "deploy", CredentialKind.KEY, "", sealed)) == SECRET
 
 
+def test_a_worker_whose_keys_are_gone_says_so_and_makes_no_others(tmp_path: Path) -> None:
+    sealed = seal(SECRET, "deploy", held(tmp_path, {}).publics[0])
+    (tmp_path / "credential.key").unlink()
+    with pytest.raises(CannotOpen, match="The keys of this worker are gone; the credential deploy cannot be opened"):
+        sealing.open_credential(tmp_path, Credential(1, "deploy", CredentialKind.KEY, "", sealed))
+    assert not (tmp_path / "credential.key").exists()
+
+
 def test_nobody_else_opens_it_and_not_under_another_name(tmp_path: Path) -> None:
     keys = held(tmp_path / "a", {})
     sealed = seal(SECRET, "deploy", keys.publics[0])

@@ -1,0 +1,24 @@
+"""Text from a host as it may be kept and shown: without control characters and terminal codes, bounded."""
+
+from __future__ import annotations
+
+import re
+
+MAX_LINE = 2_000  # characters
+
+# CSI and OSC sequences (colours, cursor, titles), then every other two-character escape.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(line: str) -> str:
+    """One line of text as it may be kept: no control characters, no terminal codes, bounded."""
+    # Progress bars rewrite their line after a carriage return; what they wrote last is what a terminal would show.
+    line = line.rstrip("\r").rpartition("\r")[2]
+    line = _CONTROL.sub("", _ANSI.sub("", line))
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
+def sentence(text: str) -> str:
+    """The same, for a text that may have come as several lines."""
+    return clean(" ".join(text.split("\n")).replace("\r", " "))
