@@ -125,7 +125,7 @@ def _document(text: str) -> Node:
             if event.tag is not None:
                 raise _tagged(line)
             if len(stack) >= 3 * MAX_DEPTH:
-                raise unreadable(N_("Line %(line)s is nested too deeply."), N_("Write it flatter."), line=line)
+                raise _too_deep(line)
             value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
             put(line, value)
             stack.append((value, []))
@@ -144,10 +144,13 @@ def _events(text: str) -> Iterator[tuple[int, Any]]:
             yield (event.start_mark.line + 1 if event.start_mark else 1), event
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        if "nesting depth" in str(getattr(problem, "problem", "")):  # libyaml has a bound of its own
+            raise _too_deep(line) from None
         raise unreadable(
             N_("Line %(line)s is not YAML."),
             N_("Check its indentation, and quote values that have special characters."),
-            line=mark.line + 1 if mark else 1,
+            line=line,
         ) from None
 
 
@@ -157,6 +160,10 @@ def _not_ansible(line: int) -> Invalid:
         N_("Groups are mappings with hosts, vars and children in them; hosts are mappings, too."),
         line=line,
     )
+
+
+def _too_deep(line: int) -> Invalid:
+    return unreadable(N_("Line %(line)s is nested too deeply."), N_("Write it flatter."), line=line)
 
 
 def _tagged(line: int) -> Invalid:

@@ -127,8 +127,21 @@ class _Planning:
         values["labels"] = " ".join([kept, told.get("labels", ""), *self.upload.labels]).strip()
         if entry.fields.get(KEY_FILE):
             values["credential"] = self._credential(entry.fields[KEY_FILE])
+        if not values.get("directory"):
+            raise Invalid(
+                N_("No directory is given for this host."),
+                N_("Say in which directory the services of such hosts are, or give the file a column for it."),
+                "directory",
+            )
         form: HostForm = HostForm.read({name: value for name, value in values.items() if value})
-        return form.new()
+        new = form.new()
+        if new.credential is not None and new.credential not in self.taken:
+            raise Invalid(
+                N_("There is no credential of this name."),
+                N_("Add it first, or take it out of the file."),
+                "credential",
+            )
+        return new
 
     def _credential(self, text: str) -> str:
         path = parse_key_file(text, "credential")

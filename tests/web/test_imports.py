@@ -167,6 +167,22 @@ def test_two_hosts_in_one_directory_of_one_machine_are_refused(visitor: Visitor,
     assert "The host a has this directory on the same machine." in refused["why"][0]
 
 
+def test_a_credential_that_there_is_not_and_a_missing_directory_are_refused_before_anything_is_done(
+    visitor: Visitor, world: World
+) -> None:
+    table = "hostname,address,credential,description\ndb-1,192.0.2.9,nosuch,\nweb-1,127.0.0.1,,Changed\n"
+    shown = api(visitor, world, content=table).json["data"]
+    (refused,) = shown["refused"]
+    assert refused["line"] == 2
+    assert refused["why"][0].startswith("There is no credential of this name.")
+    done = api(visitor, world, content=table, plan=shown["plan"])
+    assert done.status_code == 200
+    db.session.rollback()
+    assert queries.by_name()["web-1"].description == "Changed"
+    (refused,) = api(visitor, world, content="hostname\ndb-1\n", directory="").json["data"]["refused"]
+    assert refused["why"][0].startswith("No directory is given for this host.")
+
+
 def test_a_retired_host_is_left_out(visitor: Visitor, world: World) -> None:
     host_id = hosts.add_host(NewHost("db-1", "192.0.2.9", "/srv", Reach.SSH), ADMIN)
     hosts.retire(host_id, ADMIN)
