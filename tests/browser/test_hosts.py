@@ -104,6 +104,7 @@ def test_a_key_is_forgotten_and_a_host_retired_only_after_a_dialog(page: Page, d
     keys, opener = page.locator("#host-keys"), page.get_by_role("link", name=f"Forget… {shown}")
     opener.click()
     dialog = page.get_by_role("dialog", name=f"Forget a key of {name}")
+    expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
