@@ -6,9 +6,8 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from deployer import queue
 from deployer.jobs import identity
 from deployer.jobs.check import check as check_host
+from deployer.jobs.database import Database, Threads
 from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
 from deployer.jobs.journal import StepJournal
 from deployer.jobs.ways import Ways
@@ -70,36 +70,6 @@ def stop() -> None:
     """Take no further step in this process; what runs comes to its end. Safe to call from a signal handler."""
     global _told_to_stop  # noqa: PLW0603 (one process runs one job)
     _told_to_stop = True
-
-
-class Database(Protocol):
-    """Runs an operation without keeping the event loop waiting."""
-
-    async def __call__(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What ``operation`` returns."""
-        ...
-
-
-class Threads:
-    """Each operation in a thread, in an application context of its own. The threads are nobody else's: no slow file or
-    download stands before a heartbeat."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-        self._threads = ThreadPoolExecutor(8, "database")
-
-    async def __call__(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What ``operation`` returns."""
-
-        def inside() -> T:
-            with self._app.app_context():
-                return operation(*args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, inside)
-
-    def shutdown(self) -> None:
-        """Wait for the threads."""
-        self._threads.shutdown()
 
 
 @dataclass(frozen=True)
