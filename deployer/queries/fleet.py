@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
-from deployer.domain.status import Evidence, InstanceStatus, StepState
+from deployer.domain.status import Evidence, InstanceGroup, InstanceStatus, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
@@ -71,7 +71,7 @@ class InstanceFilter:
     version_id: int | None = None
     locked: bool | None = None
     search: str = ""
-    since: int | None = None  # changed after this revision
+    status: InstanceGroup | None = None
 
 
 def instance(instance_id: int) -> InstanceRow:
@@ -131,8 +131,8 @@ def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ..
         query = query.where(Instance.version_id == wanted.version_id)
     if wanted.locked is not None:
         query = query.where(Instance.rollout_id.is_not(None) if wanted.locked else Instance.rollout_id.is_(None))
-    if wanted.since is not None:
-        query = query.where(Instance.rev > wanted.since)
+    if wanted.status is not None:
+        query = query.where(Instance.status.in_(wanted.status.members))
     if wanted.search:
         pattern = contains(wanted.search)
         query = query.where(
