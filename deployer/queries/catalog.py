@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
@@ -161,6 +162,7 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ]
 
 
+@lru_cache(200)  # to build it takes longer than to execute it
 def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
     hosts = (
         select(Instance.version_id, func.count().label("hosts"))

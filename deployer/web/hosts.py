@@ -36,7 +36,7 @@ def index() -> str:
 
 
 @blueprint.get("/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
     wanted, part = asked_hosts(), asked_slice()
@@ -73,7 +73,7 @@ def show(host_id: int) -> str:
 
 
 @blueprint.get("/<id:host_id>/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def changes(host_id: int) -> Answer:
     """What is different from what the page of a host shows."""
     return answer(("host", host_id), lambda: views.host(host_id).cursor, lambda: views.host(host_id))

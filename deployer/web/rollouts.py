@@ -115,7 +115,7 @@ def index() -> str:
 
 
 @blueprint.get("/rollouts/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
     part = asked_slice(50)
@@ -138,7 +138,7 @@ def step(rollout_id: int, step_id: int) -> str:
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def changes(rollout_id: int) -> Answer:
     """What is different from what the page shows: its head, waves and hosts, and the log of ``step``."""
     part, step_id = asked_slice(PER_PAGE), read_id("step")

@@ -29,7 +29,7 @@ def index() -> str:
 
 
 @blueprint.get("/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
     search, part = asked_search(), asked_slice()
@@ -94,7 +94,7 @@ def instances(service_id: int) -> str:
 
 
 @blueprint.get("/<id:service_id>/changes")
-@needs(Verb.VIEW)
+@needs(Verb.VIEW, polls=True)
 def changes(service_id: int) -> Answer:
     """What is different from what the page shows: nothing (204), regions and rows, or lists when rows came or went."""
     wanted, part = asked_instances(), asked_slice(PER_PAGE)

@@ -102,12 +102,14 @@ def kept() -> Kept:
     return store
 
 
-def lately(key: Hashable, read: Callable[[], T], *, enough: Callable[[T], bool] = lambda _: True) -> T:
-    """What ``read`` tells, at most LIVE_SECONDS old; read again when that is not ``enough``.
+def lately(
+    key: Hashable, read: Callable[[], T], *, enough: Callable[[T], bool] = lambda _: True, moments: int = 1
+) -> T:
+    """What ``read`` tells, at most LIVE_SECONDS old, or so many times as old; read again when that is not ``enough``.
 
     All processes of a machine read in the same moments, so that their viewers come to be at the same revision.
     """
-    seconds: float = current_app.config["LIVE_SECONDS"]
+    seconds: float = current_app.config["LIVE_SECONDS"] * moments
     if not seconds:
         return read()
     moment = (key, int(time.monotonic() / seconds))
