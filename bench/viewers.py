@@ -85,6 +85,9 @@ class Viewer:
         """Poll as often as the server says."""
         every, poll = self.next or (3.0, self.path)
         await asyncio.sleep(random.uniform(0, every))
+        await self.patiently(poll + MORE)  # what has happened while the others opened their pages
+        self.events.clear()
+        every, poll = self.next or (every, poll)
         while time.monotonic() < until:
             if await self.patiently(poll + MORE):
                 every, poll = self.next or (every, poll)

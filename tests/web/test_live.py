@@ -285,6 +285,30 @@ class TestSharing:
             roll_out(world)
             assert watch("eve").poll() == {}
 
+    def test_what_is_kept_is_not_older_than_its_cursor(
+        self, app: Flask, watch: Callable[..., OpenPage], world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        early = watch("ann")
+        real, slow = people.by_session_key, threading.Event()
+
+        def meanwhile() -> None:
+            with app.app_context():
+                roll_out(world)
+                assert watch("eve").poll() == {}, "now this process knows the cursor"
+
+        def look_up(key: str) -> people.SignedIn | None:
+            found = real(key)  # the transaction has begun
+            if not slow.is_set():
+                slow.set()
+                thread = threading.Thread(target=meanwhile)
+                thread.start()
+                thread.join()
+            return found
+
+        with quantised(app):
+            monkeypatch.setattr(people, "by_session_key", look_up)
+            assert len(rows(early.poll())) == 3
+
     def test_a_thing_that_fails_is_tried_again(self, app: Flask, world: World) -> None:
         store = app.extensions["live"].views
         with pytest.raises(ZeroDivisionError):

@@ -8,6 +8,7 @@ from typing import Any
 from flask import render_template, url_for
 from markupsafe import Markup
 
+from deployer.queries.anew import anew
 from deployer.web import liveness
 from deployer.web.asked import asked_since
 from deployer.web.live.fragments import fragment, personal, reader
@@ -31,13 +32,13 @@ def answer(name: Hashable, cursor: Callable[[], int], view: Callable[[], View]) 
     store = kept()
     store.pace.count()
     since, shown, fresh = asked_since(), read_one("shown"), read_flag("fresh")
-    now = lately(("cursor", name), cursor, enough=lambda found: found >= since and not fresh)
+    now = lately(("cursor", name), lambda: anew(cursor), enough=lambda found: found >= since and not fresh)
     watches = read_flag("alive")
     alive = None if watches is None else liveness.is_alive()
     if now == since and watches == alive:
         return "", 204
     at = (name, now, alive)
-    seen: View = store.views.get(at, view)
+    seen: View = store.views.get(at, lambda: anew(view))
     every = _interval(seen)
     key = (at, since, shown, every, *reader())
     return personal(store.answers.get(key, lambda: _render(seen, since, shown, every)))
