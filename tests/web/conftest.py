@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.world import PASSWORD, World
 
-POLL = re.compile(r'<div id="poller" hx-get="([^"]+)" hx-trigger="every ([0-9]+)ms')
+POLL = re.compile(r'<div id="poller"(?: data-list)? hx-get="([^"]+)" hx-trigger="every ([0-9]+)ms')
 PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="[^"]+">(.*?)</hx-partial>', re.DOTALL)
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 PLAN = re.compile(r'name="plan" value="([^"]+)"')

@@ -163,6 +163,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "poller": "shared/_poller.html",
         "sent": [],
         "every": "3000ms",
+        "is_list": True,
     }
 
 

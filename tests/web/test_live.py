@@ -11,17 +11,22 @@ from typing import Any
 
 import pytest
 from flask import Flask, template_rendered
+from sqlalchemy import update
 
 from deployer.domain.access import Role
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action, BuildStatus
+from deployer.extensions import db
+from deployer.models import User
 from deployer.operations import catalog as catalog_operations
 from deployer.operations import checks, fleet, hosts, people, rollouts
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.checks import CheckEnd
 from deployer.operations.fleet import NewInstance
 from deployer.queries import catalog
+from deployer.web.live import pace
+from deployer.web.live.shared import Shared
 from tests.standings import work
 from tests.web.conftest import OpenPage, Visitor
 from tests.world import ADMIN, PASSWORD, World
@@ -309,6 +314,19 @@ class TestSharing:
             monkeypatch.setattr(people, "by_session_key", look_up)
             assert len(rows(early.poll())) == 3
 
+    def test_who_is_shut_out_gets_no_page_at_once_and_no_change_soon(
+        self, app: Flask, watch: Callable[..., OpenPage], world: World
+    ) -> None:
+        standing = watch("eve")
+        with quantised(app):
+            assert standing.poll() == {}
+            db.session.execute(update(User).where(User.name == "eve").values(active=False))
+            db.session.commit()
+            assert standing.visitor.get("/services").status_code == 302
+            assert standing.poll() == {}
+        address = f"{standing.address}?since=0"
+        assert standing.visitor.get(address, headers={"HX-Request": "true"}).status_code == 401
+
     def test_a_thing_that_fails_is_tried_again(self, app: Flask, world: World) -> None:
         store = app.extensions["live"].views
         with pytest.raises(ZeroDivisionError):
@@ -318,8 +336,6 @@ class TestSharing:
 
 
 def test_what_is_asked_for_by_many_at_once_is_made_once() -> None:
-    from deployer.web.live.shared import Shared
-
     made = []
     store: Shared[int] = Shared(10)
     everybody = threading.Barrier(8)
@@ -348,8 +364,6 @@ def test_what_is_asked_for_by_many_at_once_is_made_once() -> None:
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    from deployer.web.live.shared import Shared
-
     store: Shared[str] = Shared(10, len)
     for key in "ab":
         store.get(key, lambda: "12345")
@@ -362,8 +376,6 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
 
 
 def test_pages_come_less_often_when_very_many_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployer.web.live import pace
-
     now = 0.0
     monkeypatch.setattr(pace.time, "monotonic", lambda: now)
     seen = pace.Pace()

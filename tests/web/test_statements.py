@@ -158,6 +158,15 @@ def test_ten_thousand_are_filtered_by_the_server(crowd: Callable[[int], Visitor]
     assert "No instance matches the filter." in nothing.text
 
 
+def test_very_many_changed_rows_come_as_one_list(crowd: Callable[[int], Visitor], sqlite_world: World) -> None:
+    standing = OpenPage(crowd(120), f"/services/{sqlite_world.service}", page=1)
+    source, target = sqlite_world.versions["1.1.0"], sqlite_world.versions["1.2.0"]
+    rollouts.start(StartRollout(sqlite_world.service, source, Action.UPGRADE, target, HostChoice(True)), ADMIN)
+    sent = standing.poll()
+    assert set(sent) == {"service-worker", "service-facts", "instances"}
+    assert sent["instances"].count('<tr id="instance-') == 100
+
+
 @pytest.mark.parametrize("query", ["status=Failed", "status=1", "status=running&status=failed"])
 def test_an_unknown_group_of_instances_is_refused(visitor: Visitor, world: World, query: str) -> None:
     assert visitor.get(f"/services/{world.service}?{query}").status_code == 422

@@ -54,7 +54,8 @@ def _interval(view: View) -> str:
 
 
 def _poller(view: View, every: str) -> dict[str, Any]:
-    """What a poller's template needs: where it asks (nowhere when nothing can change any more), and how soon."""
+    """What a poller's template needs: where it asks (nowhere when nothing can change any more), how soon, and whether
+    the page is but a list: who starts something there is led to where it can be watched."""
     endpoint, args = view.address
     poll = url_for(endpoint, since=view.cursor, shown=view.shown or None, **args) if view.polls else None
-    return {"poll": poll, "every": every}
+    return {"poll": poll, "every": every, "is_list": not view.regions}
