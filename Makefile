@@ -67,6 +67,14 @@ bench-engine: $(VENV)/.installed-dev ## Measure 1,000 hosts through one worker, 
 bench-ssh: $(VENV)/.installed-dev machine ## Measure 200 hosts by SSH: beside ansible-core and OpenSSH, and in whole rollouts (ARGS=--quick for less)
 	@$(BIN)/python -m bench.ssh_fanout $(ARGS)
 
+.PHONY: bench-live
+bench-live: $(VENV)/.installed-dev machine ## Measure open pages: 100 to 1,000 viewers, changes 10 times a second (ARGS=--quick for less)
+	@$(BIN)/python -m bench.live $(ARGS)
+
+.PHONY: bench-pages
+bench-pages: $(VENV)/.installed-dev ## Measure every page at 10, 1,000 and 10,000 instances (ARGS=--quick for less)
+	@$(BIN)/python -m bench.pages $(ARGS)
+
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev machine ## Kill, stop and cut off what a console consists of while it works; takes a good half hour
 	@$(BIN)/python -m tests.chaos $(ARGS)

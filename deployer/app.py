@@ -32,6 +32,7 @@ from deployer.web import (
 )
 from deployer.web.bodies import StrictRequest
 from deployer.web.language import choose_language
+from deployer.web.live import shared
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
 PAGES = (people, services, versions, instances, rollouts, rollout_actions, imports, hosts, host_keys, credentials)
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     present.init_app(app)
     standing.init_app(app)
+    shared.init_app(app)
     api.init_app(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

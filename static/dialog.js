@@ -36,6 +36,6 @@
   // A page that shows the change live stays; any other goes where it can be watched.
   document.addEventListener("closeDialog", (event) => {
     if (dialog.open) dialog.close();
-    if (event.detail.leave || !document.getElementById("poller")) location.assign(event.detail.otherwise);
+    if (event.detail.leave || !document.querySelector("#poller:not([data-list])")) location.assign(event.detail.otherwise);
   });
 })();

@@ -23,8 +23,10 @@
       if (time.textContent !== now) time.textContent = now;
     }
   }
-  setInterval(() => tick("time[data-running]", lasted), 1000);
-  setInterval(() => tick("time[data-ago]", ago), 10000);
+  const tickRunning = () => tick("time[data-running]", lasted);
+  const tickAgo = () => tick("time[data-ago]", ago);
+  setInterval(tickRunning, 1000);
+  setInterval(tickAgo, 10000);
 
   const connection = document.getElementById("conn");
   const signedOut = document.getElementById("signed-out");
@@ -44,13 +46,26 @@
     if (!flash.matches(":popover-open")) flash.showPopover(); // above an open dialog
   }
 
-  // Nobody looks at a hidden tab; when somebody does again, catch up at once.
-  document.addEventListener("htmx:before:request", (event) => {
-    if (document.hidden && isPoll(event) && event.detail.ctx.sourceEvent.type === "every") event.preventDefault();
-  });
-  document.addEventListener("visibilitychange", () => {
+  function poll() {
     const poller = document.getElementById("poller");
-    if (!document.hidden && poller) htmx.trigger(poller, "every");
+    if (poller) htmx.trigger(poller, "every");
+  }
+
+  // Nobody looks at a hidden tab; when somebody does again, catch up at once. After the reader has done something the
+  // server is to look anew: what it tells otherwise may be half a second old.
+  document.addEventListener("htmx:config:request", (event) => {
+    if (!isPoll(event)) return;
+    if (event.detail.ctx.sourceEvent.type !== "every") event.detail.ctx.request.body.set("fresh", "1");
+    else if (document.hidden) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+  window.addEventListener("online", poll);
+  window.addEventListener("offline", () => { if (document.getElementById("poller")) connected(false); });
+
+  // What is rendered once for everybody tells times as they were then.
+  document.addEventListener("htmx:after:swap", () => {
+    tickRunning();
+    tickAgo();
   });
 
   document.addEventListener("htmx:after:request", (event) => {

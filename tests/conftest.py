@@ -203,6 +203,7 @@ def running(settings: Settings) -> Iterator[Flask]:
     app.test_client_class = Outsider
     # Failures must show as the 500 that a user would see, not as an exception inside the test client.
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.config["LIVE_SECONDS"] = 0.0  # what a test has done shows at once
     with app.app_context():
         yield app
         db.session.remove()

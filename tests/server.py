@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from types import TracebackType
 
+from deployer import webserver
 from deployer.config import Settings
 from tests.loopback import free_port, own_address
 
@@ -19,9 +20,17 @@ HOST = own_address(1)
 class Server:
     """Serves while the ``with`` block runs; ``address`` is where."""
 
-    def __init__(self, settings: Settings, workers: int = 3, threads: int = 8) -> None:
+    def __init__(self, settings: Settings, workers: int = 3, threads: int = 8, program: str = "") -> None:
         self.settings = settings
         self.size = ["--workers", str(workers), "--threads", str(threads)]
+        self.program = program  # another application than the console as it is, as gunicorn wants to have it
+
+    def argv(self) -> list[str]:
+        """The command that serves."""
+        options = ["--bind", f"{HOST}:{self.port}", *self.size]
+        if self.program:
+            return [*webserver.command(*options)[:-1], self.program]
+        return [sys.executable, "-m", "deployer", "web", *options]
 
     def __enter__(self) -> Server:
         self.port = free_port(HOST)
@@ -36,7 +45,7 @@ class Server:
         self.log = self.settings.home / "web.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deployer", "web", "--bind", f"{HOST}:{self.port}", *self.size],
+                self.argv(),
                 env=environment,
                 stdout=output,
                 stderr=output,

@@ -52,6 +52,26 @@ class InstanceStatus(IntEnum):
         return InstanceStatus.UPGRADE_FAILED if action is Action.UPGRADE else InstanceStatus.REVERT_FAILED
 
 
+class InstanceGroup(StrEnum):
+    """The statuses in three heaps, as one looks for them."""
+
+    RUNNING = "running"  # nothing is wrong and nothing goes on
+    MOVING = "moving"  # something is being done
+    FAILED = "failed"  # the last thing that was done did not succeed
+
+    @property
+    def members(self) -> list[InstanceStatus]:
+        """The statuses in it."""
+        return [status for status in InstanceStatus if InstanceGroup.of(status) is self]
+
+    @staticmethod
+    def of(status: InstanceStatus) -> InstanceGroup:
+        """The heap of a status."""
+        if status is InstanceStatus.RUNNING:
+            return InstanceGroup.RUNNING
+        return InstanceGroup.FAILED if status.is_failed else InstanceGroup.MOVING
+
+
 class Evidence(StrEnum):
     """How we know the version recorded on an instance."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
@@ -101,12 +102,18 @@ def service(service_id: int) -> ServiceRow:
     return _at_a_glance([row])[0]
 
 
-def revision(service_id: int) -> tuple[int, int]:
-    """The service's cursor and that of its last added or removed row: all that an idle poll costs. Raises NotFound."""
-    row = db.session.execute(select(Service.rev, Service.structure_rev).where(Service.id == service_id)).one_or_none()
-    if row is None:
+def revision(service_id: int) -> int:
+    """The service's cursor: all that an idle poll costs. Raises NotFound."""
+    rev = db.session.execute(select(Service.rev).where(Service.id == service_id)).scalar_one_or_none()
+    if rev is None:
         raise no_such("service", service_id)
-    return row.rev, row.structure_rev
+    return rev
+
+
+def overall_revision() -> int:
+    """A cursor over all services: it grows with every change that is committed to any of them, and with every new
+    one."""
+    return int(db.session.execute(select(func.coalesce(func.sum(Service.rev + 1), 0))).scalar_one())
 
 
 def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
@@ -155,6 +162,7 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ]
 
 
+@lru_cache(200)  # to build it takes longer than to execute it
 def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
     hosts = (
         select(Instance.version_id, func.count().label("hosts"))
@@ -189,12 +197,6 @@ def versions(service_id: int, part: Slice) -> Page[VersionRow]:
     """The versions of a service, newest first. Raises NotFound."""
     _must_exist(service_id)
     return paged(_versions(service_id).order_by(Version.id.desc()), part, VersionRow)
-
-
-def versions_since(service_id: int, since: int) -> list[VersionRow]:
-    """The versions of a service that changed after revision ``since``."""
-    query = _versions(service_id).where(Version.rev > since).order_by(Version.id.desc())
-    return [VersionRow(*row) for row in db.session.execute(query)]
 
 
 def version(service_id: int, version_id: int) -> VersionRow:

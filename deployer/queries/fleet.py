@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -12,11 +13,11 @@ from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
-from deployer.domain.status import Evidence, InstanceStatus, StepState
+from deployer.domain.status import Evidence, InstanceGroup, InstanceStatus, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
-from deployer.queries.paging import Page, Slice, contains, paged
+from deployer.queries.paging import Page, Slice, contains, count_of, sliced
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class InstanceFilter:
     version_id: int | None = None
     locked: bool | None = None
     search: str = ""
-    since: int | None = None  # changed after this revision
+    status: InstanceGroup | None = None
 
 
 def instance(instance_id: int) -> InstanceRow:
@@ -79,8 +80,7 @@ def instance(instance_id: int) -> InstanceRow:
     found = db.session.get(Instance, instance_id)
     if found is None:
         raise no_such("instance", instance_id)
-    row = db.session.execute(_instances(found.service_id, InstanceFilter()).where(Instance.id == instance_id))
-    return _row(*row.one())
+    return _row(*db.session.execute(_rows().where(Instance.id == instance_id)).one())
 
 
 def instance_of(service_id: int, instance_id: int) -> InstanceRow:
@@ -91,16 +91,16 @@ def instance_of(service_id: int, instance_id: int) -> InstanceRow:
     return row
 
 
-def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ...]]:
-    target = aliased(Version)
-    last = (
-        select(Step.instance_id, func.max(Step.id).label("step_id"))
-        .join(Instance, Instance.id == Step.instance_id)
-        .where(Instance.service_id == service_id, Step.state == StepState.FAILED)
-        .group_by(Step.instance_id)
-        .subquery()
+@cache  # to build it takes longer than to execute it
+def _rows() -> Select[*tuple[Any, ...]]:
+    target, failed = aliased(Version), aliased(Step)
+    last_failed = (
+        select(func.max(failed.id))
+        .where(failed.instance_id == Instance.id, failed.state == StepState.FAILED)
+        .correlate(Instance)
+        .scalar_subquery()
     )
-    query = (
+    return (
         select(
             Instance,
             Service.name,
@@ -122,27 +122,28 @@ def _instances(service_id: int, wanted: InstanceFilter) -> Select[*tuple[Any, ..
         .join(Host, Host.id == Instance.host_id)
         .outerjoin(Rollout, Rollout.id == Instance.rollout_id)
         .outerjoin(target, target.id == Rollout.to_version_id)
-        .outerjoin(last, last.c.instance_id == Instance.id)
-        .outerjoin(Step, Step.id == last.c.step_id)
-        .where(Instance.service_id == service_id)
+        .outerjoin(Step, Step.id == last_failed)
         .order_by(Host.hostname, Instance.id)
     )
+
+
+def _wanted(service_id: int, wanted: InstanceFilter) -> Select[int]:
+    """The ids, without more tables than the filter needs: it goes over all of them, the page shows a few."""
+    query = select(Instance.id).where(Instance.service_id == service_id)
     if wanted.version_id is not None:
         query = query.where(Instance.version_id == wanted.version_id)
     if wanted.locked is not None:
         query = query.where(Instance.rollout_id.is_not(None) if wanted.locked else Instance.rollout_id.is_(None))
-    if wanted.since is not None:
-        query = query.where(Instance.rev > wanted.since)
+    if wanted.status is not None:
+        query = query.where(Instance.status.in_(wanted.status.members))
     if wanted.search:
         pattern = contains(wanted.search)
-        query = query.where(
-            or_(
-                *(
-                    column.ilike(pattern, escape="\\")
-                    for column in (Host.hostname, Host.address, Version.label, Instance.tag)
-                )
-            )
+        named = select(Host.id).where(
+            or_(*(column.ilike(pattern, escape="\\") for column in (Host.hostname, Host.address)))
         )
+        labelled = select(Version.id).where(Version.service_id == service_id, Version.label.ilike(pattern, escape="\\"))
+        tagged = Instance.tag.ilike(pattern, escape="\\")
+        query = query.where(or_(Instance.host_id.in_(named), Instance.version_id.in_(labelled), tagged))
     return query
 
 
@@ -183,8 +184,12 @@ def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[Inst
     """Instances of a service by hostname. Raises NotFound for an unknown service."""
     if db.session.get(Service, service_id) is None:
         raise no_such("service", service_id)
-    query = _instances(service_id, wanted)
-    return paged(query, part, _row)
+    ids = _wanted(service_id, wanted)
+    count = count_of(ids)
+    part = part.within(count)
+    page = sliced(ids.join(Host, Host.id == Instance.host_id).order_by(Host.hostname, Instance.id), part)
+    rows = db.session.execute(_rows().where(Instance.id.in_(page)))
+    return Page(tuple(_row(*row) for row in rows), count, part)
 
 
 def locked_on(service_id: int, version_id: int, host_ids: Iterable[int]) -> dict[int, bool]:

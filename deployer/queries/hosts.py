@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -109,6 +110,7 @@ class HostKeyRow:
         return next((word for word in ("ed25519", "ecdsa", "rsa") if word in self.kind), "ed25519")
 
 
+@cache
 def _hosts() -> Select[*tuple[Any, ...]]:
     tally = select(Instance.host_id, func.count().label("instances")).group_by(Instance.host_id).subquery()
     keys = (

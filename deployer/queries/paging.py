@@ -42,6 +42,11 @@ class Page(Generic[T]):
         """How many pages there are, at least 1."""
         return max(1, -(-self.count // self.part.limit))
 
+    @property
+    def part_of(self) -> tuple[int, int]:
+        """Which page it is, and of how many."""
+        return self.part.page, self.pages
+
 
 def count_of(query: Select[Any]) -> int:
     """How many rows ``query`` has without its order and slice."""

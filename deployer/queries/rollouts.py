@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
@@ -130,6 +131,7 @@ class StepRow:
     lines: tuple[str, ...] = ()
 
 
+@cache
 def _rows() -> Select[*tuple[Any, ...]]:
     source, target = aliased(Version), aliased(Version)
     tally = (
@@ -254,7 +256,8 @@ def telling_step(rollout_id: int) -> int | None:
     return db.session.execute(query).scalar_one_or_none()
 
 
-def _steps(rollout_id: int) -> Select[Any]:
+@cache
+def _all_steps() -> Select[Any]:
     source, target, found = aliased(Version), aliased(Version), aliased(Version)
     columns: list[Any] = [
         Step.id,
@@ -282,9 +285,12 @@ def _steps(rollout_id: int) -> Select[Any]:
         .join(source, source.id == Step.from_version_id)
         .join(target, target.id == Step.to_version_id)
         .outerjoin(found, found.id == Step.running_version_id)
-        .where(Step.rollout_id == rollout_id)
         .order_by(Step.wave, Host.hostname)
     )
+
+
+def _steps(rollout_id: int) -> Select[Any]:
+    return _all_steps().where(Step.rollout_id == rollout_id)
 
 
 def _with_lines(rows: list[StepRow]) -> list[StepRow]:

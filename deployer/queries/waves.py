@@ -24,9 +24,8 @@ class WaveRow:
     rev: int
 
 
-def waves(rollout_id: int, first: int, last: int, since: int = -1) -> list[WaveRow]:
-    """The waves from ``first`` to ``last``, those of which something changed after the revision ``since``."""
-    newest = func.max(Step.rev)
+def waves(rollout_id: int, first: int, last: int) -> list[WaveRow]:
+    """The waves from ``first`` to ``last``."""
 
     def tally(*states: StepState) -> ColumnElement[int]:
         return func.sum(case((Step.state.in_(states), 1), else_=0))
@@ -38,11 +37,10 @@ def waves(rollout_id: int, first: int, last: int, since: int = -1) -> list[WaveR
             tally(StepState.SUCCEEDED, StepState.FAILED),
             tally(StepState.FAILED),
             tally(StepState.CANCELLED, StepState.SKIPPED),
-            newest,
+            func.max(Step.rev),
         )
         .where(Step.rollout_id == rollout_id, Step.wave.between(first, last))
         .group_by(Step.wave)
-        .having(newest > since)
         .order_by(Step.wave)
     )
     return [WaveRow(*row) for row in db.session.execute(query)]

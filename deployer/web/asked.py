@@ -8,6 +8,7 @@ from deployer.domain.errors import N_, Invalid
 from deployer.domain.facts import CheckState
 from deployer.domain.names import parse_text
 from deployer.domain.reach import parse_labels
+from deployer.domain.status import InstanceGroup
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.hosts import HostFilter
 from deployer.queries.paging import Slice
@@ -28,8 +29,18 @@ def asked_search() -> str:
 
 
 def asked_instances() -> InstanceFilter:
-    """Which instances of a service."""
-    return InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"), search=asked_search())
+    """Which instances of a service: by version, by text, by what goes on with them."""
+    status = read_one("status")
+    if status and status not in set(InstanceGroup):
+        raise Invalid(
+            N_("There is no such group of instances."), N_("Send running, moving or failed, or leave it out."), "status"
+        )
+    return InstanceFilter(
+        version_id=read_id("version_id"),
+        locked=read_flag("locked"),
+        search=asked_search(),
+        status=InstanceGroup(status) if status else None,
+    )
 
 
 def asked_hosts() -> HostFilter:

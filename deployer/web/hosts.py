@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -13,16 +12,16 @@ from deployer.domain.errors import Refused
 from deployer.domain.status import Reach
 from deployer.operations import checks
 from deployer.operations import hosts as operations
-from deployer.queries import audit, credentials, hosts
+from deployer.queries import credentials, hosts
 from deployer.queries.hosts import HostRow
-from deployer.web import liveness
 from deployer.web.asked import asked_hosts, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput, StrictForm
 from deployer.web.forms.hosts import HostForm, filled
-from deployer.web.htmx import closed_dialog, interval, show_again
-from deployer.web.parameters import read_one
+from deployer.web.htmx import closed_dialog, show_again
+from deployer.web.live.answers import Answer, answer, page
 from deployer.web.values import read_values
+from deployer.web.views import hosts as views
 
 REACHES = [(reach.value, reach.value) for reach in Reach]
 
@@ -33,16 +32,16 @@ blueprint = Blueprint("hosts", __name__, url_prefix="/hosts")
 @needs(Verb.VIEW)
 def index() -> str:
     """The hosts by name."""
-    wanted = asked_hosts()
-    args: dict[str, Any] = {"q": wanted.search, "state": wanted.state, "label": ",".join(wanted.labels)}
-    if wanted.retired:
-        args["retired"] = 1
-    return render_template(
-        "hosts/index.html",
-        page=hosts.hosts(asked_slice(), wanted),
-        wanted=wanted,
-        labels=hosts.labels(retired=wanted.retired),
-        args={name: value for name, value in args.items() if value},
+    return page("hosts/index.html", views.listed(asked_hosts(), asked_slice()))
+
+
+@blueprint.get("/changes")
+@needs(Verb.VIEW, polls=True)
+def index_changes() -> Answer:
+    """What is different in the list."""
+    wanted, part = asked_hosts(), asked_slice()
+    return answer(
+        ("hosts", wanted, part), lambda: views.listed(wanted, part).cursor, lambda: views.listed(wanted, part)
     )
 
 
@@ -70,17 +69,14 @@ def add() -> Response | tuple[str, int]:
 @needs(Verb.VIEW)
 def show(host_id: int) -> str:
     """One host: how it is reached, what its last check found, what runs there; kept live by the poller."""
-    return render_template("hosts/show.html", **_shown(hosts.host(host_id)))
+    return page("hosts/show.html", views.host(host_id))
 
 
 @blueprint.get("/<id:host_id>/changes")
-@needs(Verb.VIEW)
-def changes(host_id: int) -> str | tuple[str, int]:
-    """Everything on the page of a host; nothing (204) when it is what ``shown`` stands for."""
-    now = _shown(hosts.host(host_id))
-    if read_one("shown") == now["shown"]:
-        return "", 204
-    return render_template("hosts/_changes.html", **now)
+@needs(Verb.VIEW, polls=True)
+def changes(host_id: int) -> Answer:
+    """What is different from what the page of a host shows."""
+    return answer(("host", host_id), lambda: views.host(host_id).cursor, lambda: views.host(host_id))
 
 
 @blueprint.get("/<id:host_id>/edit")
@@ -145,17 +141,3 @@ def _choices(host: HostRow | None = None) -> dict[str, Any]:
         "reaches": REACHES,
         "credentials": [("", "–"), *((one.name, one.name) for one in credentials.credentials())],
     }
-
-
-def _shown(host: HostRow) -> dict[str, Any]:
-    """Everything that the page of a host shows, and ``shown``, which is another one when any of it is."""
-    waits = host.check_by is not None
-    told = {
-        "host": host,
-        "keys": hosts.keys(host.id),
-        "host_instances": hosts.instances(host.id),
-        "lines": audit.about("host", host.id),
-        "alive": liveness.watched(waits)["alive"],
-    }
-    shown = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
-    return {**told, "every": interval(waits), "shown": shown}

@@ -1,4 +1,4 @@
-"""How pages answer HTMX: what a post tells the page, how soon the poller comes back, a refused form again."""
+"""How pages answer HTMX: what a post tells the page, a refused form again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from deployer.domain.errors import Conflict, Forbidden, NotFound, Refused
 from deployer.web.forms.base import RefusedInput, StrictForm
 from deployer.web.words import lines, summary, whole
-
-FAST = "700ms"  # while something in view moves
-SLOW = "3s"
-
-
-def interval(moving: bool) -> str:
-    """How soon the poller asks again."""
-    return FAST if moving else SLOW
 
 
 def closed_dialog(otherwise: str, *, leave: bool = False) -> AnyResponse:

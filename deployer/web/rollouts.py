@@ -13,18 +13,17 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, plans, rollouts, waves
-from deployer.queries.paging import Page, Slice
-from deployer.queries.rollouts import StepRow
-from deployer.queries.waves import WaveRow
-from deployer.web import choosing, liveness, planning
-from deployer.web.asked import PER_PAGE, asked_search, asked_since, asked_slice
+from deployer.queries import catalog, plans, rollouts
+from deployer.web import choosing, planning
+from deployer.web.asked import PER_PAGE, asked_search, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
-from deployer.web.htmx import closed_dialog, interval, show_again
+from deployer.web.htmx import closed_dialog, show_again
+from deployer.web.live.answers import Answer, answer, page
 from deployer.web.parameters import read_flag, read_id, read_one
 from deployer.web.values import read_values
+from deployer.web.views import rollouts as views
 
 BASE = "/services/<id:service_id>/versions/<id:version_id>/<action>"
 
@@ -112,22 +111,23 @@ def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
 @needs(Verb.VIEW)
 def index() -> str:
     """The rollouts, newest first."""
-    return render_template("rollouts/index.html", page=rollouts.rollouts(asked_slice(50)))
+    return page("rollouts/index.html", views.listed(asked_slice(50)))
+
+
+@blueprint.get("/rollouts/changes")
+@needs(Verb.VIEW, polls=True)
+def index_changes() -> Answer:
+    """What is different in the list."""
+    part = asked_slice(50)
+    return answer(("rollouts", part), catalog.overall_revision, lambda: views.listed(part))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>")
 @needs(Verb.VIEW)
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
-    cursor = _cursor(rollout_id)
-    steps = _steps(rollout_id, cursor["page"].part)
-    return render_template(
-        "rollouts/show.html",
-        **cursor,
-        steps=steps,
-        waves={row.wave: row for row in _waves(rollout_id, steps)},
-        step=_telling(rollout_id),
-    )
+    chosen = read_id("step") or rollouts.telling_step(rollout_id)
+    return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), chosen))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
@@ -138,48 +138,12 @@ def step(rollout_id: int, step_id: int) -> str:
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/changes")
-@needs(Verb.VIEW)
-def changes(rollout_id: int) -> str | tuple[str, int]:
-    """What changed after the revision ``since`` of its service, and whether a worker lives, which has no revision."""
-    since = asked_since()
-    rev = rollouts.cursor(rollout_id)
-    if rev == since and not liveness.has_changed():
-        return "", 204
-    after = since if since <= rev else -1  # a cursor ahead of ours is from before the database was restored
-    cursor = _cursor(rollout_id)
-    steps = _steps(rollout_id, cursor["page"].part)
-    changed = [row for row in steps if row.rev > after]
-    shown = read_id("step")
-    step = rollouts.step(rollout_id, shown) if shown in {row.id for row in changed} else None
-    moved = _waves(rollout_id, steps, after)
-    return render_template("rollouts/_changes.html", **cursor, changed=changed, waves=moved, step=step)
-
-
-def _cursor(rollout_id: int) -> dict[str, Any]:
-    rev = rollouts.cursor(rollout_id)  # read first: what is read after it can only be newer, and is then sent again
-    rollout = rollouts.rollout(rollout_id)
-    part = asked_slice(PER_PAGE).within(rollout.hosts)
-    return {
-        "rollout": rollout,
-        "followers": rollouts.followers(rollout_id),
-        "offers": plans.offers(rollout),
-        **liveness.watched(rollout.moving),
-        "rev": rev,
-        "every": interval(rollout.moving),
-        "page": Page((), rollout.hosts, part),
-    }
-
-
-def _steps(rollout_id: int, part: Slice) -> list[StepRow]:
-    """The steps on the page's slice of the list, which is long for a rollout of thousands of hosts."""
-    return rollouts.steps(rollout_id, with_lines=False, part=part)
-
-
-def _waves(rollout_id: int, steps: list[StepRow], since: int = -1) -> list[WaveRow]:
-    """The waves of ``steps`` of which something changed after the revision ``since``."""
-    return waves.waves(rollout_id, steps[0].wave, steps[-1].wave, since) if steps else []
-
-
-def _telling(rollout_id: int) -> StepRow | None:
-    chosen = read_id("step") or rollouts.telling_step(rollout_id)
-    return rollouts.step(rollout_id, chosen) if chosen else None
+@needs(Verb.VIEW, polls=True)
+def changes(rollout_id: int) -> Answer:
+    """What is different from what the page shows: its head, waves and hosts, and the log of ``step``."""
+    part, step_id = asked_slice(PER_PAGE), read_id("step")
+    return answer(
+        ("rollout", rollout_id, part, step_id),
+        lambda: rollouts.cursor(rollout_id),
+        lambda: views.rollout(rollout_id, part, step_id),
+    )

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import catalog as operations
-from deployer.queries import catalog, fleet
-from deployer.queries.catalog import ServiceRow
-from deployer.queries.paging import Slice
-from deployer.web import liveness
-from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_since, asked_slice
+from deployer.queries import catalog
+from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.catalog import ServiceForm, filled
-from deployer.web.htmx import interval, show_again
+from deployer.web.htmx import show_again
+from deployer.web.live.answers import Answer, answer, page
 from deployer.web.values import read_values
-
-NEWEST = Slice(limit=12)  # versions beside the instances; version management has them all
-ONE_BY_ONE = 300  # changed rows up to which each is sent alone; beyond, the whole list is cheaper
+from deployer.web.views import services as views
 
 blueprint = Blueprint("services", __name__, url_prefix="/services")
 
@@ -31,8 +25,15 @@ blueprint = Blueprint("services", __name__, url_prefix="/services")
 @needs(Verb.VIEW)
 def index() -> str:
     """The services, newest first."""
-    search = asked_search()
-    return render_template("services/index.html", page=catalog.services(asked_slice(), search), search=search)
+    return page("services/index.html", views.services(asked_search(), asked_slice()))
+
+
+@blueprint.get("/changes")
+@needs(Verb.VIEW, polls=True)
+def index_changes() -> Answer:
+    """What is different in the list."""
+    search, part = asked_search(), asked_slice()
+    return answer(("services", search, part), catalog.overall_revision, lambda: views.services(search, part))
 
 
 @blueprint.get("/new")
@@ -81,56 +82,24 @@ def change(service_id: int) -> Response | tuple[str, int]:
 @needs(Verb.VIEW)
 def show(service_id: int) -> str:
     """One service: facts, instances, versions, kept live by the poller."""
-    service = catalog.service(service_id)
-    return render_template("services/show.html", **_cursor(service), **_instances(service_id), **_versions(service_id))
+    return page("services/show.html", views.service(service_id, asked_instances(), asked_slice(PER_PAGE)))
 
 
 @blueprint.get("/<id:service_id>/instances")
 @needs(Verb.VIEW)
 def instances(service_id: int) -> str:
     """The instances that match the filter, alone."""
-    return render_template("services/_instances.html", **_instances(service_id))
+    found = views.instances(service_id, asked_instances(), asked_slice(PER_PAGE))
+    return render_template("services/_instances.html", **found)
 
 
 @blueprint.get("/<id:service_id>/changes")
-@needs(Verb.VIEW)
-def changes(service_id: int) -> str | tuple[str, int]:
-    """What changed after the revision ``since``: nothing (204), rows, or whole lists when rows came or went."""
-    since = asked_since()
-    rev, structure = catalog.revision(service_id)
-    if rev == since and not liveness.has_changed():
-        return "", 204
-    service = catalog.service(service_id)
-    changed = fleet.instances(service_id, fleet.InstanceFilter(since=since), Slice(limit=ONE_BY_ONE))
-    # A cursor ahead of ours was handed out by a database that has been restored since.
-    all_anew = structure > since or since > rev or changed.count > ONE_BY_ONE
-    return render_template(
-        "services/_changes.html",
-        **_cursor(service),
-        **(_instances(service_id) | _versions(service_id) if all_anew else {"page": None, "versions": None}),
-        changed_instances=() if all_anew else changed.rows,
-        changed_versions=() if all_anew else catalog.versions_since(service_id, since),
+@needs(Verb.VIEW, polls=True)
+def changes(service_id: int) -> Answer:
+    """What is different from what the page shows: nothing (204), regions and rows, or lists when rows came or went."""
+    wanted, part = asked_instances(), asked_slice(PER_PAGE)
+    return answer(
+        ("service", service_id, wanted, part),
+        lambda: catalog.revision(service_id),
+        lambda: views.service(service_id, wanted, part),
     )
-
-
-def _cursor(service: ServiceRow) -> dict[str, Any]:
-    held = service.locked > 0
-    return {"service": service, "every": interval(held), **liveness.watched(held)}
-
-
-def _instances(service_id: int) -> dict[str, Any]:
-    wanted = asked_instances()
-    chosen = {"q": wanted.search, "version_id": wanted.version_id}
-    args = {name: value for name, value in chosen.items() if value}
-    if wanted.locked is not None:
-        args["locked"] = int(wanted.locked)
-    return {
-        "service_id": service_id,
-        "page": fleet.instances(service_id, wanted, asked_slice(PER_PAGE)),
-        "wanted": wanted,
-        "filter_args": args | {"service_id": service_id},
-    }
-
-
-def _versions(service_id: int) -> dict[str, Any]:
-    return {"versions": catalog.versions(service_id, NEWEST)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from flask import Flask, current_app
@@ -12,6 +14,8 @@ from werkzeug.test import TestResponse
 
 from tests.world import PASSWORD, World
 
+POLL = re.compile(r'<div id="poller"(?: data-list)? hx-get="([^"]+)" hx-trigger="every ([0-9]+)ms')
+PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="[^"]+">(.*?)</hx-partial>', re.DOTALL)
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 PLAN = re.compile(r'name="plan" value="([^"]+)"')
 Pairs = dict[str, Any] | list[tuple[str, Any]]
@@ -57,6 +61,36 @@ class Visitor:
         """Look at the plan, then send the form with its token: what a person does in the dialog."""
         pairs = list(data.items()) if isinstance(data, dict) else list(data)
         return self.post(path, [*pairs, ("plan", self.look(path, pairs)[1])], **kwargs)
+
+
+class OpenPage:
+    """A page that stands open in a browser: it polls where its last answer says. ``included`` is what the page adds, as
+    its filter or the step whose log it shows."""
+
+    def __init__(self, visitor: Visitor, path: str, **included: Any) -> None:
+        self.visitor = visitor
+        self.included = included
+        self.html = visitor.get(path).text
+        self._read(self.html)
+
+    def poll(self, **more: Any) -> dict[str, str]:
+        """What is swapped, by the id of the element; nothing when the answer was that nothing has changed."""
+        answer = self.visitor.get(self.address, query_string={**self._asked(), **self.included, **more})
+        assert answer.status_code in (200, 204), answer.text
+        if answer.status_code == 204:
+            assert answer.text == ""
+            return {}
+        self._read(answer.text)
+        return dict(PARTIAL.findall(answer.text))
+
+    def _read(self, html: str) -> None:
+        found = POLL.search(html)
+        assert found, html
+        self.address, _, self._query = unescape(found[1]).partition("?")
+        self.every = int(found[2])
+
+    def _asked(self) -> dict[str, str]:
+        return dict(parse_qsl(self._query))
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from deployer.domain.status import Evidence
 from deployer.extensions import db
 from deployer.models import Instance
 from deployer.operations import probes
-from deployer.queries import catalog, fleet
+from deployer.queries import fleet
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.paging import Slice
 from tests.standings import MAKERS, started
-from tests.web.conftest import Visitor
+from tests.web.conftest import OpenPage, Visitor
 from tests.world import ADMIN, World, snapshot
 
 
@@ -48,11 +48,10 @@ def test_an_unverified_version_can_be_probed_again(visitor: Visitor, world: Worl
     assert f'id="ask-{row.id}"' not in page
 
     db.session.rollback()
-    rev, _ = catalog.revision(world.service)
+    standing = OpenPage(visitor, service)
     (probe,) = probes.waiting_probes()
     assert probes.settle_probe(probe, "1.2.0")
-    sent = visitor.get(f"{service}/changes?since={rev}").text
-    assert f'<hx-partial id="instance-{row.id}"' in sent
+    sent = standing.poll()[f"instance-{row.id}"]
     assert "Asking the host…" not in sent
     assert '<span class="tag mono">1.2.0</span>' in sent
     assert f'id="ask-{row.id}"' not in sent

@@ -21,7 +21,6 @@ from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
-from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.imports import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
@@ -42,7 +41,7 @@ NOW = utc_now()
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
-ITS: dict[str, dict[str, object]] = {  # what has one name in two folders
+ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
 }
@@ -139,8 +138,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "wanted": fleet.InstanceFilter(),
         "filter_args": {"service_id": service.id},
         "instance": instances.rows[0],
-        "changed_instances": instances.rows,
-        "changed_versions": catalog.versions(service.id, Slice()).rows,
+        "search": "",
         "host": hosts.host(world.hosts["web-1"]),
         "host_instances": hosts.instances(world.hosts["web-1"]),
         "keys": hosts.keys(world.hosts["web-1"]),
@@ -153,18 +151,19 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "most": 9,
         "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
         "kinds": {CredentialKind.KEY: "private key"},
-        "shown": "",
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
-        "changed": rollouts.steps(rollout_id),
         "followers": [(rollout_id, Origin.UNDO)],
         "offers": plans.offers(rollouts.rollout(rollout_id)),
         "waves": waves.waves(rollout_id, 1, 1),
         "wave": waves.waves(rollout_id, 1, 1)[0],
         **following.choice(rollout_id, "undo", None),
         **liveness.watched(waited_for=True),
-        "rev": service.rev,
-        "every": "3s",
+        "poll": "/services/changes?since=1",
+        "poller": "shared/_poller.html",
+        "sent": [],
+        "every": "3000ms",
+        "is_list": True,
     }
 
 
@@ -178,9 +177,14 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
     with sqlite_app.test_request_context("/services"):
         login_user(Person(SignedIn("key", ADMIN)))
         shown = everything(sqlite_world, rollout_id)
+        pages = {
+            "services/_services.html": catalog.services(Slice()),
+            "rollouts/_rollouts.html": rollouts.rollouts(Slice()),
+            "hosts/_hosts.html": hosts.hosts(Slice()),
+        }
         for name in FRAGMENTS:
             folder_of = name.partition("/")[0]
-            its = ITS.get(folder_of, {})
+            its = {**ITS.get(folder_of, {}), **({"page": pages[name]} if name in pages else {})}
             html = render_template(name, **shown | its, form=forms.get(folder_of))
             assert html.strip(), name
             assert "<html" not in html, name
@@ -232,7 +236,10 @@ def fragments(world: World, rollout_id: int) -> dict[str, str]:
         f"{service}/instances": "instances",
         f"{service}/changes?since=0": "poller",
         f"{service}/versions/{world.versions['1.1.0']}/upgrade/targets": "rollout-targets",
-        f"/hosts/{world.hosts['web-1']}/changes": "poller",
+        "/services/changes?since=0": "poller",
+        "/rollouts/changes?since=0": "poller",
+        "/hosts/changes?since=0": "poller",
+        f"/hosts/{world.hosts['web-1']}/changes?since=0": "poller",
         f"/rollouts/{rollout_id}/steps/{step}": "step-log",
         f"/rollouts/{rollout_id}/changes?since=0&step={step}": "poller",
     }
@@ -294,44 +301,6 @@ def test_what_a_person_wrote_is_text_and_never_markup(ann: Visitor, rollout_id: 
     assert "why &lt;b&gt;" in page
     assert "line &lt;one&gt;" in page
     assert "It &lt;crashed&gt;." in page
-
-
-class TestChanges:
-    """The cursor of a service's page."""
-
-    def path(self, world: World, since: int) -> str:
-        return f"/services/{world.service}/changes?since={since}"
-
-    def test_nothing_new_is_204(self, ann: Visitor, sqlite_world: World) -> None:
-        rev, _ = catalog.revision(sqlite_world.service)
-        answer = ann.get(self.path(sqlite_world, rev))
-        assert (answer.status_code, answer.text) == (204, "")
-
-    def test_a_rollout_sends_its_rows_only(self, ann: Visitor, sqlite_world: World, rollout_id: int) -> None:
-        _, structure = catalog.revision(sqlite_world.service)
-        text = ann.get(self.path(sqlite_world, structure)).text
-        sent = re.findall(r'<hx-partial id="([^"]+)"', text)
-        assert sent[:3] == ["service-worker", "service-facts", "service-actions"]
-        assert len([name for name in sent if name.startswith("instance-")]) == 3
-        assert "instances" not in sent
-        assert 'hx-trigger="every 700ms' in text
-
-    def test_a_new_version_sends_the_lists(self, ann: Visitor, sqlite_world: World) -> None:
-        rev, _ = catalog.revision(sqlite_world.service)
-        add_version(sqlite_world.service, NewVersion("9.9.9", Build(BuildStatus.BUILDING)), ADMIN)
-        text = ann.get(self.path(sqlite_world, rev)).text
-        assert re.findall(r'<hx-partial id="([^"]+)"', text)[3:] == ["instances", "versions"]
-        assert "9.9.9" in text
-
-    def test_an_idle_page_polls_slowly(self, ann: Visitor, sqlite_world: World) -> None:
-        assert 'hx-trigger="every 3s' in ann.get(f"/services/{sqlite_world.service}").text
-
-    def test_a_cursor_from_a_restored_database_gets_everything(self, ann: Visitor, sqlite_world: World) -> None:
-        assert '<hx-partial id="instances"' in ann.get(self.path(sqlite_world, 10**9)).text
-
-    @pytest.mark.parametrize("since", ["", "-1", "x", "１", "01", "9" * 40])
-    def test_a_strange_cursor_is_refused(self, ann: Visitor, sqlite_world: World, since: str) -> None:
-        assert ann.get(f"/services/{sqlite_world.service}/changes?since={since}").status_code == 422
 
 
 def test_a_signed_out_poller_gets_401_and_a_page_the_sign_in(sqlite_app: Flask, sqlite_world: World) -> None:

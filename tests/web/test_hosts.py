@@ -259,7 +259,7 @@ def test_a_viewer_sees_hosts_and_changes_none(visitor: Visitor, world: World) ->
 
 @pytest.mark.parametrize("identity", ["0", "999999", "1abc", "01"])
 def test_a_host_that_is_not_there_does_not_exist(shared_visitor: Visitor, shared_world: World, identity: str) -> None:
-    for path in ("", "/edit", "/changes", "/keys/trust"):
+    for path in ("", "/edit", "/changes?since=0", "/keys/trust"):
         assert shared_visitor.get(f"/hosts/{identity}{path}").status_code == 404, path
     for path in ("/retire", "/bring-back", "/check"):
         assert shared_visitor.post(f"/hosts/{identity}{path}").status_code == 404, path

@@ -1,0 +1,105 @@
+"""What a live page shows, as parts that can be told apart from what it showed before."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+WIDTH = 6  # characters of a mark
+MANY = 50  # rows that are different, from which on the whole list is cheaper to swap than each of them
+
+
+@dataclass(frozen=True)
+class Part:
+    """An element of the page: its id, the template that it comes from, all that this one is given.
+
+    With ``rev`` the page's cursor tells whether it is another one than before, else its mark does.
+    """
+
+    id: str
+    template: str
+    shown: dict[str, Any]
+    rev: int | None = None
+    swap: str = "outerHTML"
+
+    @cached_property
+    def mark(self) -> str:
+        """Stands for what is shown."""
+        return mark(sorted(self.shown.items()))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A list: as a whole, and row by row. Which rows there are, and ``frame``, tell whether the rows alone will do."""
+
+    whole: Part
+    rows: tuple[Part, ...]
+    frame: object = None
+
+    @cached_property
+    def mark(self) -> str:
+        """Stands for everything but the contents of the rows."""
+        return mark(([row.id for row in self.rows], self.frame))
+
+
+@dataclass(frozen=True)
+class View:
+    """A page at its ``cursor``. ``address`` is where it polls, endpoint and arguments, as long as it ``polls``.
+    ``context`` is what the page as a whole is rendered with."""
+
+    cursor: int
+    moving: bool
+    address: tuple[str, dict[str, Any]]
+    regions: tuple[Part, ...] = ()
+    lists: tuple[Rows, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+    poller: str = "shared/_poller.html"
+    polls: bool = True
+
+    def _marked(self) -> Iterator[Part | Rows]:
+        yield from (part for part in self.regions if part.rev is None)
+        yield from self.lists
+        yield from (row for one in self.lists for row in one.rows if row.rev is None)
+
+    @cached_property
+    def shown(self) -> str:
+        """What a page that shows this polls with: the marks of everything that has no revision, in order."""
+        return "".join(one.mark for one in self._marked())
+
+    def changes(self, since: int, shown: str) -> list[Part]:
+        """What has to be swapped in a page at the cursor ``since`` that shows ``shown``."""
+        marked = list(self._marked())
+        before = [shown[start : start + WIDTH] for start in range(0, len(shown), WIDTH)]
+        if len(before) == len(marked):
+            other = {id(one) for one, its in zip(marked, before, strict=True) if one.mark != its}
+        else:  # another number of rows, or another version of this program; the lists are then other ones as well
+            other = {id(one) for one in marked}
+
+        def is_other(part: Part) -> bool:
+            # A cursor ahead of ours was handed out by a database that has been restored since.
+            return id(part) in other if part.rev is None else part.rev > since or since > self.cursor
+
+        changed = [part for part in self.regions if is_other(part)]
+        for one in self.lists:
+            rows = [row for row in one.rows if is_other(row)]
+            changed += [one.whole] if id(one) in other or len(rows) > MANY else rows
+        return changed
+
+
+def mark(value: object) -> str:
+    """A few letters that stand for a value."""
+    return base64.urlsafe_b64encode(digest(value, 4))[:WIDTH].decode()
+
+
+def fingerprint(value: object) -> int:
+    """As a cursor, for what has no revision."""
+    return int.from_bytes(digest(value, 8)) >> 5
+
+
+def digest(value: object, size: int) -> bytes:
+    """What two values have in common only when they are equal."""
+    return hashlib.blake2b(repr(value).encode(), digest_size=size).digest()

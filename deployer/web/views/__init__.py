@@ -1,0 +1,1 @@
+"""What the live pages show, one file per noun."""
