@@ -28,6 +28,7 @@ from deployer.web import (
     rollouts,
     services,
     standing,
+    telling,
     versions,
 )
 from deployer.web.bodies import StrictRequest
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     present.init_app(app)
     standing.init_app(app)
+    telling.init_app(app)
     api.init_app(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

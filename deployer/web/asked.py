@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.facts import CheckState
 from deployer.domain.names import parse_text
+from deployer.domain.plan import parse_action
 from deployer.domain.reach import parse_labels
 from deployer.queries.fleet import InstanceFilter
+from deployer.queries.history import Ending, RolloutFilter
 from deployer.queries.hosts import HostFilter
 from deployer.queries.paging import Slice
 from deployer.web.parameters import read_flag, read_id, read_one
 
 PER_PAGE = 100
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _REVISION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -45,6 +49,38 @@ def asked_hosts() -> HostFilter:
         state=CheckState(state) if state else None,
         retired=bool(read_flag("retired")),
     )
+
+
+def asked_rollouts() -> RolloutFilter:
+    """Which rollouts of the history."""
+    action, ending = read_one("action"), read_one("ending")
+    if ending and ending not in set(Ending):
+        raise Invalid(
+            N_("This is not how a rollout ends."),
+            N_("Use moving, succeeded, failed or cancelled, or leave it out."),
+            "ending",
+        )
+    return RolloutFilter(
+        service_id=read_id("service_id"),
+        by=parse_text(read_one("by"), "by", 64),
+        action=parse_action(action) if action else None,
+        ending=Ending(ending) if ending else None,
+        host=parse_text(read_one("host"), "host", 100),
+        first=_day("first"),
+        last=_day("last"),
+    )
+
+
+def _day(name: str) -> date | None:
+    text = read_one(name)
+    if not text:
+        return None
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Invalid(N_("This is not a day."), N_("Use a date such as 2026-01-31."), name) from None
 
 
 def asked_since() -> int:

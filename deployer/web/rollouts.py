@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -13,12 +14,12 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, plans, rollouts, waves
+from deployer.queries import catalog, history, plans, rollouts, waves
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
 from deployer.queries.waves import WaveRow
 from deployer.web import choosing, liveness, planning
-from deployer.web.asked import PER_PAGE, asked_search, asked_since, asked_slice
+from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
@@ -111,8 +112,16 @@ def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
 @blueprint.get("/rollouts")
 @needs(Verb.VIEW)
 def index() -> str:
-    """The rollouts, newest first."""
-    return render_template("rollouts/index.html", page=rollouts.rollouts(asked_slice(50)))
+    """The rollouts that match the filter, newest first."""
+    wanted = asked_rollouts()
+    return render_template(
+        "rollouts/index.html",
+        page=history.history(asked_slice(50), wanted),
+        wanted=wanted,
+        args={name: value for name, value in asdict(wanted).items() if value},
+        services=history.services(),
+        people=history.people(),
+    )
 
 
 @blueprint.get("/rollouts/<id:rollout_id>")

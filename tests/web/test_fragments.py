@@ -24,7 +24,7 @@ from deployer.operations import steps
 from deployer.operations.catalog import Build, NewVersion, add_version
 from deployer.operations.imports import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
-from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
+from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
@@ -44,6 +44,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 
 ITS: dict[str, dict[str, object]] = {  # what has one name in two folders
     "hosts": {"wanted": hosts.HostFilter()},
+    "rollouts": {"wanted": history.RolloutFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
 }
 
@@ -157,6 +158,9 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "rollout": rollouts.rollout(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
         "changed": rollouts.steps(rollout_id),
+        "told": history.history(Slice(), history.RolloutFilter()).rows[0],
+        "services": history.services(),
+        "people": history.people(),
         "followers": [(rollout_id, Origin.UNDO)],
         "offers": plans.offers(rollouts.rollout(rollout_id)),
         "waves": waves.waves(rollout_id, 1, 1),
@@ -207,6 +211,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
         f"{service}/versions/{world.versions['1.8.0']}/upgrade",
         f"{service}/instances/new",
         "/rollouts",
+        "/rollouts?by=nobody",
         f"/rollouts/{rollout_id}",
         f"/rollouts/{rollout_id}/resume",
         f"/rollouts/{rollout_id}/undo",
