@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from deployer.domain.errors import Conflict, no_such
 from deployer.domain.plan import VersionSnapshot, check_target, is_ahead
 from deployer.domain.recipe import Recipe, parse_recipe
-from deployer.domain.status import Action, BuildStatus, InstanceStatus
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.extensions import db
-from deployer.models import Instance, Service, Version, snapshots
+from deployer.models import Instance, Service, Step, Version, snapshots
 from deployer.queries import rollouts
 from deployer.queries.paging import Page, Slice, contains, paged
 
@@ -48,8 +48,10 @@ class ServiceRow:
     instances: int = 0
     locked: int = 0
     failed: int = 0
+    unverified: int = 0
     running: tuple[RunningVersion, ...] = ()  # newest version first
     last: rollouts.RolloutRow | None = None
+    under_way: tuple[rollouts.RolloutRow, ...] = ()  # newest first
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,15 @@ def revision(service_id: int) -> tuple[int, int]:
 
 def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ids = [row.id for row in rows]
-    tallies: dict[int, tuple[int, int, int]] = {
-        service_id: (count, locked, failed)
-        for service_id, count, locked, failed in db.session.execute(
+    tallies: dict[int, tuple[int, int, int, int]] = {
+        service_id: (count, locked, failed, unverified)
+        for service_id, count, locked, failed, unverified in db.session.execute(
             select(
                 Instance.service_id,
                 func.count(),
                 func.count(Instance.rollout_id),
                 func.sum(case((Instance.status.in_(FAILED), 1), else_=0)),
+                func.sum(case((Instance.evidence == Evidence.UNVERIFIED, 1), else_=0)),
             )
             .where(Instance.service_id.in_(ids))
             .group_by(Instance.service_id)
@@ -134,6 +137,7 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ):
         running.setdefault(service_id, []).append(RunningVersion(version_id, label, hosts))
     last = rollouts.latest(ids)
+    under_way = rollouts.under_way(ids)
     return [
         ServiceRow(
             row.id,
@@ -147,9 +151,10 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
             row.rev,
             row.structure_rev,
             parse_recipe(row.recipe),
-            *tallies.get(row.id, (0, 0, 0)),
+            *tallies.get(row.id, (0, 0, 0, 0)),
             tuple(running.get(row.id, ())),
             last.get(row.id),
+            tuple(under_way.get(row.id, ())),
         )
         for row in rows
     ]
@@ -191,10 +196,18 @@ def versions(service_id: int, part: Slice) -> Page[VersionRow]:
     return paged(_versions(service_id).order_by(Version.id.desc()), part, VersionRow)
 
 
-def versions_since(service_id: int, since: int) -> list[VersionRow]:
-    """The versions of a service that changed after revision ``since``."""
-    query = _versions(service_id).where(Version.rev > since).order_by(Version.id.desc())
-    return [VersionRow(*row) for row in db.session.execute(query)]
+def versions_since(service_id: int, since: int, newest: int) -> list[VersionRow]:
+    """Those of the ``newest`` versions of a service of which something changed after revision ``since``: a build, or on
+    how many hosts they are."""
+    moved = select(Instance.id).where(Instance.service_id == service_id, Instance.rev > since)
+    came = select(Instance.version_id).where(Instance.service_id == service_id, Instance.rev > since)
+    left = select(Step.from_version_id).where(Step.instance_id.in_(moved))
+    shown = select(Version.id).where(Version.service_id == service_id).order_by(Version.id.desc()).limit(newest)
+    query = _versions(service_id).where(
+        Version.id.in_(select(shown.subquery().c.id)),
+        or_(Version.rev > since, Version.id.in_(came), Version.id.in_(left)),
+    )
+    return [VersionRow(*row) for row in db.session.execute(query.order_by(Version.id.desc()))]
 
 
 def version(service_id: int, version_id: int) -> VersionRow:

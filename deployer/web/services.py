@@ -109,7 +109,7 @@ def changes(service_id: int) -> str | tuple[str, int]:
         **_cursor(service),
         **(_instances(service_id) | _versions(service_id) if all_anew else {"page": None, "versions": None}),
         changed_instances=() if all_anew else changed.rows,
-        changed_versions=() if all_anew else catalog.versions_since(service_id, since),
+        changed_versions=() if all_anew else catalog.versions_since(service_id, since, NEWEST.limit),
     )
 
 
