@@ -106,6 +106,18 @@ def parse_directory(text: object, field: str) -> str:
     )
 
 
+def parse_compare_url(text: object, field: str) -> str:
+    """Where two versions are compared: a URL with ``{from}`` and ``{to}`` for their source references."""
+    if isinstance(text, str) and all(text.count(slot) == 1 for slot in ("{from}", "{to}")):
+        parse_url(text.replace("{from}", "a").replace("{to}", "b"), field)
+        return text
+    raise Invalid(
+        N_("This address has no place for the two versions."),
+        N_("Write {from} and {to} where their source references go, each once."),
+        field,
+    )
+
+
 def parse_text(text: object, field: str, limit: int) -> str:
     """Free text of at most ``limit`` characters; line ends become ``\\n``, blanks around it are dropped."""
     if not isinstance(text, str):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 
 from deployer.domain.errors import Conflict, no_such
-from deployer.domain.plan import VersionSnapshot, check_target, is_ahead
+from deployer.domain.plan import Barrier, VersionSnapshot, check_target, is_ahead
 from deployer.domain.recipe import Recipe, parse_recipe
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.extensions import db
@@ -40,6 +40,7 @@ class ServiceRow:
     description: str
     build_orig: str
     build_url: str
+    compare_url: str
     updated: datetime
     updated_by: str
     rev: int
@@ -68,6 +69,7 @@ class VersionRow:
     status: BuildStatus
     artifact_url: str
     artifact_sha256: str | None
+    irreversible: str
     created: datetime
     created_by: str
     rev: int
@@ -146,6 +148,7 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
             row.description,
             row.build_orig,
             row.build_url,
+            row.compare_url,
             row.updated,
             row.updated_by,
             row.rev,
@@ -179,6 +182,7 @@ def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
             Version.status,
             Version.artifact_url,
             Version.artifact_sha256,
+            Version.irreversible,
             Version.created,
             Version.created_by,
             Version.rev,
@@ -244,6 +248,21 @@ def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
         )
         for target in db.session.execute(query).scalars()
     ]
+
+
+def between(service_id: int, low: int, high: int) -> list[VersionRow]:
+    """The successfully built versions of a service after ``low`` up to ``high``, newest first."""
+    query = _versions(service_id).where(
+        Version.id > low, Version.id <= high, or_(Version.status == BuildStatus.SUCCESS, Version.id == high)
+    )
+    return [VersionRow(*row) for row in db.session.execute(query.order_by(Version.id.desc()))]
+
+
+def barriers(service_id: int) -> list[Barrier]:
+    """The versions of a service that cannot be reverted past."""
+    query = select(Version.id, Version.label, Version.irreversible)
+    rows = db.session.execute(query.where(Version.service_id == service_id, Version.irreversible != ""))
+    return [Barrier(*row) for row in rows]
 
 
 def has_artifact(sha256: str) -> bool:

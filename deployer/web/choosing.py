@@ -13,7 +13,7 @@ from deployer.domain.status import Action
 from deployer.queries import catalog, fleet
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.paging import Slice
-from deployer.web import planning
+from deployer.web import comparing, planning
 from deployer.web.asked import asked_search
 from deployer.web.parameters import read_flag
 
@@ -35,8 +35,11 @@ def choice(service_id: int, version_id: int, action: Action, typed: MultiDict[st
     """Everything the dialog shows. ``typed`` is what was posted, empty when it opens."""
     offered = targets(service_id, version_id, action, typed.get("dest_version", ""))
     found = hosts(service_id, version_id, action, typed)
+    service = catalog.service(service_id)
+    goal = offered["chosen"]
     outlook = planning.look(service_id, version_id, action, planning.still_standing(typed, found["ticked"]))
-    return offered | found | {"service": catalog.service(service_id), "outlook": outlook}
+    compared = comparing.compare(service, offered["version"], goal.id if goal else None)
+    return offered | found | {"service": service, "outlook": outlook, "compared": compared}
 
 
 def targets(service_id: int, version_id: int, action: Action, typed: str) -> dict[str, Any]:

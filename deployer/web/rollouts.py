@@ -18,7 +18,7 @@ from deployer.queries import catalog, history, plans, rollouts, waves
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
 from deployer.queries.waves import WaveRow
-from deployer.web import choosing, liveness, planning
+from deployer.web import choosing, comparing, liveness, planning
 from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_since, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -75,7 +75,9 @@ def plan(service_id: int, version_id: int, action: str) -> str:
     """What will happen, alone. A post for the same reason; it changes nothing, and says why there is no plan."""
     version, direction = catalog.version(service_id, version_id), parse_action(action)
     outlook = planning.look(service_id, version_id, direction, _sent())
-    context = {"form": RolloutForm.of({}), "version": version, "action": direction}
+    goal = choosing.targets(service_id, version_id, direction, request.form.get("dest_version", ""))["chosen"]
+    compared = comparing.compare(catalog.service(service_id), version, goal.id if goal else None)
+    context = {"form": RolloutForm.of({}), "version": version, "action": direction, "compared": compared}
     return render_template("rollouts/_plan.html", outlook=outlook, **context)
 
 

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
-from deployer.domain.plan import StartRollout
+from deployer.domain.plan import Barrier, StartRollout
 from deployer.domain.reach import CredentialKind
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
 from deployer.models.columns import utc_now
@@ -28,7 +28,7 @@ from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollo
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
-from deployer.web import choosing, following, liveness, present
+from deployer.web import choosing, comparing, following, liveness, present
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
@@ -168,6 +168,13 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         **following.choice(rollout_id, "undo", None),
         **liveness.watched(waited_for=True),
         "rev": service.rev,
+        "compared": comparing.Comparison(
+            catalog.version(service.id, world.versions["1.8.0"]),
+            catalog.version(service.id, world.versions["1.0.0"]),
+            catalog.versions(service.id, Slice()).rows,
+            (Barrier(world.versions["1.2.0"], "1.2.0", "why"),),
+            "https://git.example.org",
+        ),
         "every": "3s",
     }
 
