@@ -22,6 +22,26 @@ LOG_LINES = 200  # of one step, the newest
 
 
 @dataclass(frozen=True)
+class Share:
+    """How many of a rollout's hosts are in a state, and how many are in one before it."""
+
+    state: StepState
+    hosts: int
+    before: int
+
+
+# In which order hosts are counted: what needs a look first, what has not begun last.
+ORDER = (
+    StepState.FAILED,
+    StepState.SUCCEEDED,
+    StepState.RUNNING,
+    StepState.QUEUED,
+    StepState.CANCELLED,
+    StepState.SKIPPED,
+)
+
+
+@dataclass(frozen=True)
 class RolloutRow:
     """A rollout in one line: who, what, from → to, where, how it went. Counts are numbers of hosts."""
 
@@ -60,6 +80,17 @@ class RolloutRow:
     def done(self) -> int:
         """Hosts on which the work has come to an end, well or not."""
         return self.succeeded + self.failed
+
+    @property
+    def tally(self) -> list[Share]:
+        """Its hosts by state, without the states that none is in."""
+        found, before = [], 0
+        for state in ORDER:
+            hosts: int = getattr(self, state.value)
+            if hosts:
+                found.append(Share(state, hosts, before))
+            before += hosts
+        return found
 
     @property
     def may_cancel(self) -> bool:
@@ -249,9 +280,13 @@ def under_way(service_ids: Iterable[int]) -> dict[int, list[RolloutRow]]:
     return found
 
 
-def steps(rollout_id: int, with_lines: bool = True, part: Slice | None = None) -> list[StepRow]:
-    """The steps of a rollout by wave and hostname."""
+def steps(
+    rollout_id: int, with_lines: bool = True, part: Slice | None = None, state: StepState | None = None
+) -> list[StepRow]:
+    """The steps of a rollout, or those in a state, by wave and hostname."""
     query = _steps(rollout_id)
+    if state is not None:
+        query = query.where(Step.state == state)
     if part is not None:
         query = sliced(query, part)
     rows = [StepRow(*row) for row in db.session.execute(query)]

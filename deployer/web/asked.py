@@ -10,6 +10,7 @@ from deployer.domain.facts import CheckState
 from deployer.domain.names import parse_text
 from deployer.domain.plan import parse_action
 from deployer.domain.reach import parse_labels
+from deployer.domain.status import StepState
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.history import Ending, RolloutFilter
 from deployer.queries.hosts import HostFilter
@@ -69,6 +70,19 @@ def asked_rollouts() -> RolloutFilter:
         first=_day("first"),
         last=_day("last"),
     )
+
+
+def asked_state() -> StepState | None:
+    """Which steps of a rollout."""
+    state = read_one("state")
+    if state and state not in set(StepState):
+        raise Invalid(
+            N_("This is not the state of a step."),
+            N_("Use one of: %(choices)s."),
+            "state",
+            {"choices": ", ".join(StepState)},
+        )
+    return StepState(state) if state else None
 
 
 def _day(name: str) -> date | None:

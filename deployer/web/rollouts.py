@@ -12,14 +12,15 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
+from deployer.domain.status import StepState
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, history, plans, rollouts, waves
+from deployer.queries import catalog, history, logs, plans, rollouts, waves
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import StepRow
 from deployer.queries.waves import WaveRow
 from deployer.web import choosing, comparing, liveness, planning
-from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_since, asked_slice
+from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_since, asked_slice, asked_state
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
@@ -130,14 +131,16 @@ def index() -> str:
 @needs(Verb.VIEW)
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
-    cursor = _cursor(rollout_id)
-    steps = _steps(rollout_id, cursor["page"].part)
+    wanted = asked_state()
+    cursor = _cursor(rollout_id, wanted)
+    steps = rollouts.steps(rollout_id, with_lines=False, part=cursor["page"].part, state=wanted)
     return render_template(
         "rollouts/show.html",
         **cursor,
         steps=steps,
+        wanted=wanted.value if wanted else "",
         waves={row.wave: row for row in _waves(rollout_id, steps)},
-        step=_telling(rollout_id),
+        step=_merged(rollout_id) if _wants_all() else _telling(rollout_id),
     )
 
 
@@ -146,6 +149,14 @@ def show(rollout_id: int) -> str:
 def step(rollout_id: int, step_id: int) -> str:
     """The log of one step alone."""
     return render_template("rollouts/_log.html", step=rollouts.step(rollout_id, step_id))
+
+
+@blueprint.get("/rollouts/<id:rollout_id>/log")
+@needs(Verb.VIEW)
+def log(rollout_id: int) -> str:
+    """The log of all hosts alone."""
+    rollouts.cursor(rollout_id)
+    return render_template("rollouts/_log.html", step=_merged(rollout_id))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/changes")
@@ -161,15 +172,20 @@ def changes(rollout_id: int) -> str | tuple[str, int]:
     steps = _steps(rollout_id, cursor["page"].part)
     changed = [row for row in steps if row.rev > after]
     shown = read_id("step")
-    step = rollouts.step(rollout_id, shown) if shown in {row.id for row in changed} else None
+    step: StepRow | dict[str, Any] | None = None
+    if changed and _wants_all():
+        step = _merged(rollout_id)
+    elif shown in {row.id for row in changed}:
+        step = rollouts.step(rollout_id, shown)
     moved = _waves(rollout_id, steps, after)
     return render_template("rollouts/_changes.html", **cursor, changed=changed, waves=moved, step=step)
 
 
-def _cursor(rollout_id: int) -> dict[str, Any]:
+def _cursor(rollout_id: int, wanted: StepState | None = None) -> dict[str, Any]:
     rev = rollouts.cursor(rollout_id)  # read first: what is read after it can only be newer, and is then sent again
     rollout = rollouts.rollout(rollout_id)
-    part = asked_slice(PER_PAGE).within(rollout.hosts)
+    hosts = getattr(rollout, wanted.value) if wanted else rollout.hosts
+    part = asked_slice(PER_PAGE).within(hosts)
     return {
         "rollout": rollout,
         "followers": rollouts.followers(rollout_id),
@@ -177,7 +193,7 @@ def _cursor(rollout_id: int) -> dict[str, Any]:
         **liveness.watched(rollout.moving),
         "rev": rev,
         "every": interval(rollout.moving),
-        "page": Page((), rollout.hosts, part),
+        "page": Page((), hosts, part),
     }
 
 
@@ -189,6 +205,14 @@ def _steps(rollout_id: int, part: Slice) -> list[StepRow]:
 def _waves(rollout_id: int, steps: list[StepRow], since: int = -1) -> list[WaveRow]:
     """The waves of ``steps`` of which something changed after the revision ``since``."""
     return waves.waves(rollout_id, steps[0].wave, steps[-1].wave, since) if steps else []
+
+
+def _wants_all() -> bool:
+    return read_one("log") == "all"
+
+
+def _merged(rollout_id: int) -> dict[str, Any]:
+    return {"merged": logs.merged(rollout_id)}
 
 
 def _telling(rollout_id: int) -> StepRow | None:
