@@ -30,12 +30,13 @@ from deployer.web import (
     services,
     standing,
     telling,
+    tokens,
     versions,
 )
 from deployer.web.bodies import StrictRequest
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, language, services, versions, instances, rollouts, rollout_actions)
+PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
 
 

@@ -65,6 +65,8 @@ def paths(demo: Tree, service: Scripted, rollout: int) -> list[str]:
         "/hosts/new",
         f"/hosts/{host}",
         "/hosts/import",
+        "/people",
+        "/people/me",
         "/credentials",
         "/credentials/new",
         "/services/999999",

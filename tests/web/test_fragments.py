@@ -228,6 +228,8 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/hosts?retired=1",
         "/hosts/new",
         "/hosts/import",
+        "/people",
+        "/people/me",
         "/credentials",
         "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",
