@@ -137,7 +137,7 @@ def parse_action(text: str) -> Action:
         return Action(text)
     except ValueError:
         raise Invalid(
-            N_("Only upgrade/revert are supported."), N_("Send upgrade or revert, in lower case."), "action"
+            N_("Only upgrade/revert are supported."), N_("Use upgrade or revert, in lower case."), "action"
         ) from None
 
 

@@ -38,7 +38,7 @@ def create_user(name: str, password: str, role: Role, by: str) -> int:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Invalid(
             N_("This password cannot be used."),
-            N_("Send %(least)s to %(most)s characters."),
+            N_("Give %(least)s to %(most)s characters."),
             "password",
             {"least": MIN_PASSWORD, "most": MAX_PASSWORD},
         )

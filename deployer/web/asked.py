@@ -42,7 +42,7 @@ def asked_hosts() -> HostFilter:
     state = read_one("state")
     if state and state not in {"ok", "problem", "never"}:
         raise Invalid(
-            N_("This is not the state of a check."), N_("Send ok, problem or never, or leave it out."), "state"
+            N_("This is not the state of a check."), N_("Give ok, problem or never, or leave it out."), "state"
         )
     return HostFilter(
         search=asked_search(),

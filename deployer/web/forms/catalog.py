@@ -20,7 +20,7 @@ _STATUS = one_of(
     "status",
     BUILD_STATUSES | {str(status.value): status for status in BuildStatus},
     N_("This is not a build status."),
-    N_("Send one of: %(choices)s."),
+    N_("Use one of: %(choices)s."),
 )
 
 
@@ -117,7 +117,7 @@ class BuildForm(StrictForm):
         url, sha256 = self.artifact_url.value, self.sha256.value
         if self.uploaded and url:
             return Invalid(
-                N_("There is a file and an address."), N_("Send the artifact as one or the other."), "artifact_url"
+                N_("There is a file and an address."), N_("Give the artifact as one or the other."), "artifact_url"
             )
         if self.uploaded and sha256 and self.uploaded != sha256:
             return Invalid(
@@ -129,12 +129,12 @@ class BuildForm(StrictForm):
         if url and not sha256:
             return Invalid(
                 N_("The SHA-256 of the artifact is missing."),
-                N_("Send it with the address, so that every host can verify what it got."),
+                N_("Give it with the address, so that every host can verify what it got."),
                 "sha256",
             )
         if sha256 and not url and not self.uploaded:
             return Invalid(
-                N_("There is a SHA-256 but no artifact."), N_("Send the file or its address with it."), "artifact_url"
+                N_("There is a SHA-256 but no artifact."), N_("Give the file or its address with it."), "artifact_url"
             )
         return None
 
