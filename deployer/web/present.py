@@ -19,6 +19,7 @@ from deployer.domain.facts import CheckState, size
 from deployer.domain.plan import Holder
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.web import recalled
+from deployer.web.causes import cause
 from deployer.web.words import note
 
 
@@ -138,6 +139,7 @@ def init_app(app: Flask) -> None:
         parts=parts,
         size=size,
         rejectkeys=rejectkeys,
+        cause=cause,
     )
     app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
     app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
