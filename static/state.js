@@ -37,6 +37,12 @@
     localStorage.setItem(KEPT, turnOn ? "on" : "off");
     showChoice();
   });
+  // The browser knows of a lost network before any request fails.
+  const offline = document.getElementById("offline");
+  const connected = () => { offline.hidden = navigator.onLine; };
+  for (const kind of ["online", "offline"]) addEventListener(kind, connected);
+  connected();
+
   document.addEventListener("htmx:after:swap", tell);
   tell();
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from deployer.domain.errors import Conflict, no_such
 from deployer.domain.plan import Barrier, VersionSnapshot, check_target, is_ahead
@@ -88,9 +89,25 @@ class Target:
     ahead: bool
 
 
-def services(part: Slice, search: str = "") -> Page[ServiceRow]:
-    """Services, newest first, whose name contains ``search``."""
+class Standing(StrEnum):
+    """What services are looked for by."""
+
+    ATTENTION = "attention"  # a host failed or could not be verified
+    MOVING = "moving"  # a rollout holds a host
+
+    @property
+    def sign(self) -> ColumnElement[bool]:
+        """What one of its instances shows."""
+        if self is Standing.MOVING:
+            return Instance.rollout_id.is_not(None)
+        return or_(Instance.status.in_(FAILED), Instance.evidence == Evidence.UNVERIFIED)
+
+
+def services(part: Slice, search: str = "", standing: Standing | None = None) -> Page[ServiceRow]:
+    """Services, newest first, whose name contains ``search`` and that stand so."""
     query = select(Service).order_by(Service.id.desc())
+    if standing is not None:
+        query = query.where(Service.id.in_(select(Instance.service_id).where(standing.sign)))
     if search:
         query = query.where(Service.name.ilike(contains(search), escape="\\"))
     page = paged(query, part, lambda row: row)

@@ -11,6 +11,7 @@ from deployer.domain.names import parse_text
 from deployer.domain.plan import parse_action
 from deployer.domain.reach import parse_labels
 from deployer.domain.status import StepState
+from deployer.queries.catalog import Standing
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.history import Ending, RolloutFilter
 from deployer.queries.hosts import HostFilter
@@ -50,6 +51,14 @@ def asked_hosts() -> HostFilter:
         state=CheckState(state) if state else None,
         retired=bool(read_flag("retired")),
     )
+
+
+def asked_standing() -> Standing | None:
+    """How the services stand that are wanted."""
+    state = read_one("state")
+    if state and state not in set(Standing):
+        raise Invalid(N_("This is not how a service stands."), N_("Use attention or moving, or leave it out."), "state")
+    return Standing(state) if state else None
 
 
 def asked_rollouts() -> RolloutFilter:

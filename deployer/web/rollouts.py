@@ -117,9 +117,11 @@ def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
 def index() -> str:
     """The rollouts that match the filter, newest first."""
     wanted = asked_rollouts()
+    page = history.history(asked_slice(50), wanted)
     return render_template(
         "rollouts/index.html",
-        page=history.history(asked_slice(50), wanted),
+        page=page,
+        alive=liveness.watched(any(told.rollout.moving for told in page.rows))["alive"],
         wanted=wanted,
         args={name: value for name, value in asdict(wanted).items() if value},
         services=history.services(),

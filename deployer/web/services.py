@@ -14,7 +14,7 @@ from deployer.queries import catalog, fleet
 from deployer.queries.catalog import ServiceRow
 from deployer.queries.paging import Slice
 from deployer.web import liveness
-from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_since, asked_slice
+from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_since, asked_slice, asked_standing
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.catalog import ServiceForm, filled
@@ -31,8 +31,17 @@ blueprint = Blueprint("services", __name__, url_prefix="/services")
 @needs(Verb.VIEW)
 def index() -> str:
     """The services, newest first."""
-    search = asked_search()
-    return render_template("services/index.html", page=catalog.services(asked_slice(), search), search=search)
+    search, standing = asked_search(), asked_standing()
+    page = catalog.services(asked_slice(), search, standing)
+    chosen = {"q": search, "state": standing.value if standing else ""}
+    return render_template(
+        "services/index.html",
+        page=page,
+        search=search,
+        standing=chosen["state"],
+        args={name: value for name, value in chosen.items() if value},
+        alive=liveness.watched(any(row.under_way for row in page.rows))["alive"],
+    )
 
 
 @blueprint.get("/new")

@@ -35,10 +35,17 @@ def look(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def told(still_service: Scripted) -> int:
+def torn(demo: Tree) -> Scripted:
+    """A service of this module's own, one of whose hosts is broken."""
+    service = Scripted.add(demo)
+    service.break_host("demo-4")
+    return service
+
+
+@pytest.fixture(scope="module")
+def told(torn: Scripted) -> int:
     """A rollout that waits at its gate, with a host that failed."""
-    still_service.break_host("demo-4")
-    return still_service.roll_out(
+    return torn.roll_out(
         "1.2.0", *(f"demo-{n}" for n in range(3, 7)), wave_size="2", stop_after="2", pause_after_first="true"
     )
 
@@ -50,7 +57,7 @@ def paths(demo: Tree, service: Scripted, rollout: int) -> list[str]:
     host = demo.call("/hosts")[0]["id"]
     return [
         "/services",
-        "/services?q=nothing",
+        "/services?state=attention",
         "/services/new",
         here,
         f"{here}/edit",
@@ -74,23 +81,21 @@ def paths(demo: Tree, service: Scripted, rollout: int) -> list[str]:
 
 
 def test_no_page_has_anything_to_mend(
-    visits: Visits, look: dict[str, Any], demo: Tree, still_service: Scripted, told: int
+    visits: Visits, look: dict[str, Any], demo: Tree, torn: Scripted, told: int
 ) -> None:
     visits.provoked.add("status of 404")
     stranger, page = visits.stranger(**look), visits.signed_in(**look)
     stranger.goto("/sign-in")
     found = violations(stranger)
-    for path in paths(demo, still_service, told):
+    for path in paths(demo, torn, told):
         page.goto(path)
         found += violations(page)
     assert "\n".join(found) == ""
 
 
-def test_no_dialog_has_anything_to_mend(
-    visits: Visits, look: dict[str, Any], still_service: Scripted, told: int
-) -> None:
+def test_no_dialog_has_anything_to_mend(visits: Visits, look: dict[str, Any], torn: Scripted, told: int) -> None:
     page = visits.signed_in(**look)
-    dialog = open_dialog(page, still_service.id)
+    dialog = open_dialog(page, torn.id)
     dialog.get_by_role("checkbox", name="demo-4").check()
     expect(dialog.get_by_text("1 host goes from")).to_be_visible()
     expect(dialog.locator("#rollout-plan")).to_have_attribute("aria-busy", "false")

@@ -120,3 +120,15 @@ def test_times_are_told_in_the_viewers_zone(visits: Visits, still_service: Scrip
     time.hover()
     expect(time).to_have_attribute("title", re.compile(r"GMT\+9$|JST$"))
     expect(page.get_by_text("Times are in your own zone: Asia/Tokyo")).to_be_visible()
+
+
+def test_a_browser_without_a_network_says_so_and_goes_on(visits: Visits, still_service: Scripted) -> None:
+    visits.provoked.add("ERR_INTERNET_DISCONNECTED")
+    page = visits.signed_in()
+    page.goto(f"/services/{still_service.id}")
+    told = page.get_by_text("This browser is offline")
+    expect(told).to_be_hidden()
+    page.context.set_offline(True)
+    expect(told).to_be_visible()
+    page.context.set_offline(False)
+    expect(told).to_be_hidden()
