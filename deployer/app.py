@@ -22,20 +22,23 @@ from deployer.web import (
     hosts,
     imports,
     instances,
+    language,
     people,
     present,
     rollout_actions,
     rollouts,
     services,
     standing,
+    telling,
+    tokens,
     versions,
 )
 from deployer.web.bodies import StrictRequest
-from deployer.web.language import choose_language
 from deployer.web.live import shared
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, services, versions, instances, rollouts, rollout_actions, imports, hosts, host_keys, credentials)
+PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
+FLEET = (imports, hosts, host_keys, credentials)
 
 
 class IdConverter(BaseConverter):
@@ -78,15 +81,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(folder("migrations")), render_as_batch=True)
     csrf.init_app(app)
-    babel.init_app(app, locale_selector=choose_language)
+    babel.init_app(app, locale_selector=language.choose_language)
     login.init_app(app)
     auth.init_app(app)
     errors.init_app(app)
     present.init_app(app)
     standing.init_app(app)
     shared.init_app(app)
+    telling.init_app(app)
     api.init_app(app)
-    for page in PAGES:
+    for page in (*PAGES, *FLEET):
         app.register_blueprint(page.blueprint)
     with app.app_context():
         prepare_engine(db.engine)

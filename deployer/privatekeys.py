@@ -33,7 +33,7 @@ def public_of(text: str, passphrase: str) -> str:
         line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     except TypeError:  # cryptography's way to say so
         if secret is None:
-            raise Invalid(N_("This key has a passphrase."), N_("Send it with the key."), "passphrase") from None
+            raise Invalid(N_("This key has a passphrase."), N_("Give it with the key."), "passphrase") from None
         raise Invalid(N_("This key has no passphrase."), N_("Leave the passphrase out."), "passphrase") from None
     except UnsupportedAlgorithm:
         raise Invalid(
@@ -44,11 +44,11 @@ def public_of(text: str, passphrase: str) -> str:
     except (ValueError, AttributeError):
         if secret is not None and text.startswith(_HEADERS):
             raise Invalid(
-                N_("The key cannot be read with this passphrase."), N_("Check both, and send them again."), "passphrase"
+                N_("The key cannot be read with this passphrase."), N_("Check both and try again."), "passphrase"
             ) from None
         raise Invalid(
             N_("This is not a private key."),
-            N_("Send the whole file, from its BEGIN line to its END line; the file whose name ends in .pub is not it."),
+            N_("Give the whole file, from its BEGIN line to its END line; the file whose name ends in .pub is not it."),
             "key",
         ) from None
     kind, _, rest = line.decode().partition(" ")

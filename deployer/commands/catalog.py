@@ -18,7 +18,7 @@ from deployer.commands.inside import FAILED, REFUSED, actor, inside, stop
 from deployer.commands.options import given, options_of
 from deployer.operations import catalog
 from deployer.queries import names
-from deployer.web.forms.catalog import BUILD_STATUSES, BuildForm, ServiceForm, VersionForm
+from deployer.web.forms.catalog import BUILD_STATUSES, BuildForm, MarkForm, ServiceForm, VersionForm
 
 TOO_LARGE = "artifact: The file is too large; at most 2 GiB are kept."
 
@@ -99,6 +99,24 @@ def record_build(service: str, label: str, artifact: Path | None, **fields: str 
     _keep(artifact, sha256)
     catalog.record_build(service_id, version_id, form.build(), actor())
     click.echo(f"Recorded the build of {service} {label}: {form.status.value.name.lower()}.")
+
+
+@version.command("mark")
+@click.argument("service")
+@click.argument("label")
+@click.option("--irreversible", default="", help='Why hosts cannot go back past it; "" when they can.')
+@inside
+def mark_version(service: str, label: str, irreversible: str) -> None:
+    """Say that LABEL of SERVICE cannot be reverted past, and why; without a reason, that it can.
+
+    Who then reverts hosts from it, or from a newer version, to an older one is warned.
+    """
+    service_id = names.service_id(service)
+    version_id = names.version_id(service_id, label)
+    form = MarkForm.read({"irreversible": irreversible})
+    catalog.mark_version(service_id, version_id, form.irreversible.value, actor())
+    told = "cannot be reverted past" if form.irreversible.value else "can be reverted past"
+    click.echo(f"{service} {label} {told}.")
 
 
 def _open(artifact: Path) -> BufferedReader:

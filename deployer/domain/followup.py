@@ -191,7 +191,7 @@ def _judged(
     if refused:
         raise Conflict(
             N_("Not every chosen host can be part of this."),
-            N_("Nothing was started. Leave these hosts out, then send again."),
+            N_("Nothing was started. Leave these hosts out, then try again."),
             "host",
             notes=_told(refused),
         )

@@ -25,7 +25,7 @@ def parse_version_id(text: str) -> int:
     if value is None:
         raise Invalid(
             N_("The version is not a version id."),
-            N_("Send the id of one version: a whole number from 1 up, in plain digits."),
+            N_("Give the id of one version: a whole number from 1 up, in plain digits."),
             "dest_version",
         )
     return value

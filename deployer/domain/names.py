@@ -33,7 +33,7 @@ def parse_name(text: object, field: str) -> str:
         return text
     raise Invalid(
         N_("This is not a usable name."),
-        N_("Send 1 to 64 letters, digits and the characters . _ + - and begin with a letter or a digit."),
+        N_("Give 1 to 64 letters, digits and the characters . _ + - and begin with a letter or a digit."),
         field,
     )
 
@@ -46,7 +46,7 @@ def parse_hostname(text: object, field: str) -> str:
             return text.lower()
     raise Invalid(
         N_("This is not a host name."),
-        N_("Send a name such as web-1 or web-1.example.org: letters, digits and hyphens, its parts joined by dots."),
+        N_("Give a name such as web-1 or web-1.example.org: letters, digits and hyphens, its parts joined by dots."),
         field,
     )
 
@@ -68,7 +68,7 @@ def parse_address(text: object, field: str) -> str:
                 pass
     raise Invalid(
         N_("This is not the address of one host."),
-        N_("Send an IPv4 address such as 192.0.2.7, an IPv6 address without a zone, or a host name."),
+        N_("Give an IPv4 address such as 192.0.2.7, an IPv6 address without a zone, or a host name."),
         field,
     )
 
@@ -81,7 +81,7 @@ def parse_port(text: object, field: str) -> int:
         return int(text)
     raise Invalid(
         N_("This is not a port."),
-        N_("Send a whole number from 1 to 65535, in plain digits without leading zeros."),
+        N_("Give a whole number from 1 to 65535, in plain digits without leading zeros."),
         field,
     )
 
@@ -90,7 +90,7 @@ def parse_sha256(text: object, field: str) -> str:
     """A sha256 in hexadecimal, in lower case."""
     if isinstance(text, str) and _SHA256.fullmatch(text):
         return text.lower()
-    raise Invalid(N_("This is not a sha256."), N_("Send its 64 hexadecimal digits, as sha256sum prints them."), field)
+    raise Invalid(N_("This is not a sha256."), N_("Give its 64 hexadecimal digits, as sha256sum prints them."), field)
 
 
 def parse_directory(text: object, field: str) -> str:
@@ -101,7 +101,19 @@ def parse_directory(text: object, field: str) -> str:
             return str(PurePosixPath("/", *parts))
     raise Invalid(
         N_("This is not a directory that can be used."),
-        N_("Send an absolute path such as /srv/deployer, without .. and without control characters."),
+        N_("Give an absolute path such as /srv/deployer, without .. and without control characters."),
+        field,
+    )
+
+
+def parse_compare_url(text: object, field: str) -> str:
+    """Where two versions are compared: a URL with ``{from}`` and ``{to}`` for their source references."""
+    if isinstance(text, str) and all(text.count(slot) == 1 for slot in ("{from}", "{to}")):
+        parse_url(text.replace("{from}", "a").replace("{to}", "b"), field)
+        return text
+    raise Invalid(
+        N_("This address has no place for the two versions."),
+        N_("Write {from} and {to} where their source references go, each once."),
         field,
     )
 
@@ -109,7 +121,7 @@ def parse_directory(text: object, field: str) -> str:
 def parse_text(text: object, field: str, limit: int) -> str:
     """Free text of at most ``limit`` characters; line ends become ``\\n``, blanks around it are dropped."""
     if not isinstance(text, str):
-        raise Invalid(N_("This is not text."), N_("Send text, or leave it out."), field)
+        raise Invalid(N_("This is not text."), N_("Give text, or leave it out."), field)
     text = text.replace("\r\n", "\n").strip()  # a browser sends \r\n for every line end of a text area
     if _unprintable(text, but="\n\t"):
         raise Invalid(
@@ -118,7 +130,7 @@ def parse_text(text: object, field: str, limit: int) -> str:
             field,
         )
     if len(text) > limit:
-        raise Invalid(N_("This text is too long."), N_("Send at most %(limit)s characters."), field, {"limit": limit})
+        raise Invalid(N_("This text is too long."), N_("Give at most %(limit)s characters."), field, {"limit": limit})
     return text
 
 
@@ -140,7 +152,7 @@ def parse_url(text: object, field: str) -> str:
             return text
     raise Invalid(
         N_("This is not a usable URL."),
-        N_("Send a complete http:// or https:// URL of at most 2048 characters, without spaces."),
+        N_("Give a complete http:// or https:// URL of at most 2048 characters, without spaces."),
         field,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +39,15 @@ class VersionSnapshot:
     label: str
     status: BuildStatus
     deployable: bool  # whether what the service's recipe needs (an artifact) is there
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """A version that cannot be reverted past, and why: below it, hosts may not work any more."""
+
+    id: int
+    label: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -128,13 +137,22 @@ def parse_action(text: str) -> Action:
         return Action(text)
     except ValueError:
         raise Invalid(
-            N_("Only upgrade/revert are supported."), N_("Send upgrade or revert, in lower case."), "action"
+            N_("Only upgrade/revert are supported."), N_("Use upgrade or revert, in lower case."), "action"
         ) from None
 
 
 def is_ahead(action: Action, current_id: int, version_id: int) -> bool:
     """Whether ``version_id`` lies in the direction of ``action`` from ``current_id`` (S6)."""
     return version_id > current_id if action is Action.UPGRADE else version_id < current_id
+
+
+def crossed(source_id: int, target_id: int, barriers: Iterable[Barrier]) -> list[Barrier]:
+    """Those of ``barriers`` that lie between a host's version and an older one that it goes back to, the newest first.
+
+    To go back is not forbidden: who is on call may know better. But nobody does it unwarned.
+    """
+    found = [barrier for barrier in barriers if target_id < barrier.id <= source_id]
+    return sorted(found, key=lambda barrier: -barrier.id)
 
 
 def check_target(action: Action, source: VersionSnapshot, target: VersionSnapshot) -> None:

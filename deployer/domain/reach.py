@@ -77,7 +77,7 @@ def parse_user(text: str, field: str) -> str:
         return text
     raise Invalid(
         N_("This is not a user name."),
-        N_("Send 1 to 64 letters, digits and the characters . _ @ + - and begin with a letter, a digit or _."),
+        N_("Give 1 to 64 letters, digits and the characters . _ @ + - and begin with a letter, a digit or _."),
         field,
     )
 
@@ -104,7 +104,7 @@ def split_jump(text: str, field: str = "jump") -> Jump:
     except Invalid:
         raise Invalid(
             N_("This is not a host to go through."),
-            N_("Send user@host:port; the user and the port may be left out, an IPv6 address stands in brackets."),
+            N_("Give user@host:port; the user and the port may be left out, an IPv6 address stands in brackets."),
             field,
         ) from None
 
@@ -123,7 +123,7 @@ def parse_labels(text: str, field: str = "labels") -> tuple[str, ...]:
         raise Invalid(
             N_("This is not a list of labels."),
             N_(
-                "Send words separated by blanks: letters, digits and the characters . _ = / - up to 64 in each, and "
+                "Give words separated by blanks: letters, digits and the characters . _ = / - up to 64 in each, and "
                 "begin with a letter or a digit."
             ),
             field,
@@ -137,7 +137,7 @@ def parse_fingerprint(text: str, field: str = "fingerprint") -> str:
         return text
     raise Invalid(
         N_("This is not the fingerprint of a key."),
-        N_("Send it as ssh-keygen prints it: SHA256: and 43 characters."),
+        N_("Give it as ssh-keygen prints it: SHA256: and 43 characters."),
         field,
     )
 
@@ -150,7 +150,7 @@ def parse_key_file(text: str, field: str = "path") -> str:
     except Invalid:
         raise Invalid(
             N_("This is not the path of a file."),
-            N_("Send an absolute path or one that begins with ~/ and no .. in it."),
+            N_("Give an absolute path or one that begins with ~/ and no .. in it."),
             field,
         ) from None
     return f"~{found}" if below_home else found

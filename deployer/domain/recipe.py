@@ -88,7 +88,7 @@ def parse_recipe(data: Mapping[str, object]) -> Recipe:
     if unknown:
         raise Invalid(
             N_("The recipe has a setting that does not exist."),
-            N_("Send only these: %(known)s."),
+            N_("Use only these: %(known)s."),
             "recipe",
             {"known": ", ".join(sorted(KEYS))},
         )
@@ -162,7 +162,7 @@ def _choice(data: Mapping[str, object], key: str, choices: tuple[str, ...], defa
     if isinstance(value, str) and value in choices:
         return value
     raise Invalid(
-        N_("This is not one of the choices."), N_("Send one of: %(choices)s."), key, {"choices": ", ".join(choices)}
+        N_("This is not one of the choices."), N_("Use one of: %(choices)s."), key, {"choices": ", ".join(choices)}
     )
 
 
@@ -176,7 +176,7 @@ def _command(data: Mapping[str, object], key: str) -> tuple[str, ...]:
                 N_("This command has an unclosed quote."), N_("Close the quotes, or send a list of words."), key
             ) from None
     if value is None or value == []:
-        raise Invalid(N_("A command is missing."), N_("Send a command, such as systemctl restart orders."), key)
+        raise Invalid(N_("A command is missing."), N_("Give a command, such as systemctl restart orders."), key)
     if (
         isinstance(value, list | tuple)
         and 0 < len(value) <= 100
@@ -187,7 +187,7 @@ def _command(data: Mapping[str, object], key: str) -> tuple[str, ...]:
     raise Invalid(
         N_("This is not a command."),
         N_(
-            "Send one line, or a list of 1 to 100 texts that begins with the program; control characters may not occur."
+            "Give one line, or a list of 1 to 100 texts that begins with the program; control characters may not occur."
         ),
         key,
     )
@@ -211,7 +211,7 @@ def _path(data: Mapping[str, object], key: str, default: str) -> str:
         return value
     raise Invalid(
         N_("This is not the path of a request."),
-        N_("Send a path such as /healthz: it begins with / and has no spaces."),
+        N_("Give a path such as /healthz: it begins with / and has no spaces."),
         key,
     )
 
@@ -224,7 +224,7 @@ def _seconds(data: Mapping[str, object], key: str, default: float, low: float, h
         return value
     raise Invalid(
         N_("This time is out of range."),
-        N_("Send a number of seconds from %(low)s to %(high)s."),
+        N_("Give a number of seconds from %(low)s to %(high)s."),
         key,
         {"low": low, "high": high},
     )
@@ -237,7 +237,7 @@ def _count(data: Mapping[str, object], key: str, default: int, high: int) -> int
     if 1 <= value <= high and value == int(value):
         return int(value)
     raise Invalid(
-        N_("This number is out of range."), N_("Send a whole number from 1 to %(high)s."), key, {"high": high}
+        N_("This number is out of range."), N_("Give a whole number from 1 to %(high)s."), key, {"high": high}
     )
 
 

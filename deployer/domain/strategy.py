@@ -61,7 +61,7 @@ def parse_wave_size(text: str) -> WaveSize:
         return WaveSize(percent=int(found[1]))
     raise Invalid(
         N_("This is not the size of a wave."),
-        N_("Send a number of hosts such as 5, or a share such as 25%%; leave it out for all hosts at once."),
+        N_("Give a number of hosts such as 5, or a share such as 25%%; leave it out for all hosts at once."),
         "wave_size",
         {"limit": MAX_HOSTS},
     )
@@ -73,7 +73,7 @@ def parse_stop_after(text: str) -> int:
         return int(text)
     raise Invalid(
         N_("This is not a number of failed hosts."),
-        N_("Send a whole number from 1 to %(limit)s."),
+        N_("Give a whole number from 1 to %(limit)s."),
         "stop_after",
         {"limit": MAX_HOSTS},
     )

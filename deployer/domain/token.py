@@ -28,7 +28,7 @@ class PlanChanged(Conflict):
     def __init__(self, notes: tuple[Note, ...]) -> None:
         super().__init__(
             N_("What would happen now is not what you were shown."),
-            N_("Nothing was started. Look at the plan as it is now, then send again."),
+            N_("Nothing was started. Look at the plan as it is now, then try again."),
             "plan",
             notes=notes,
         )

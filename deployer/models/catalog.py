@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from deployer.domain.status import BuildStatus
@@ -26,6 +26,8 @@ class Service(db.Model):  # type: ignore[name-defined,misc]
     description: Mapped[str] = mapped_column(Text, default="")
     build_orig: Mapped[str] = mapped_column(String(200), default="")
     build_url: Mapped[str] = mapped_column(String(2048), default="")
+    # Where two versions are compared; "" or an address with {from} and {to} in it.
+    compare_url: Mapped[str] = mapped_column(String(2048), default="", server_default=text("''"))
     recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
     rev: Mapped[int] = mapped_column(default=0)
     structure_rev: Mapped[int] = mapped_column(default=0)
@@ -52,6 +54,8 @@ class Version(db.Model):  # type: ignore[name-defined,misc]
     status: Mapped[BuildStatus] = mapped_column(IntCode(BuildStatus))
     artifact_url: Mapped[str] = mapped_column(String(2048), default="")  # "" when it was uploaded, or is missing
     artifact_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Why no host should go back from here to an older version; "" when it may.
+    irreversible: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
     rev: Mapped[int] = mapped_column(default=0)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
     created_by: Mapped[str] = mapped_column(String(64), default="")

@@ -27,6 +27,7 @@ class NewService:
     description: str = ""
     build_orig: str = ""
     build_url: str = ""
+    compare_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class NewVersion:
     build: Build
     ref: str = ""
     description: str = ""
+    irreversible: str = ""
 
 
 def add_service(new: NewService, actor: Actor) -> int:
@@ -59,6 +61,7 @@ def add_service(new: NewService, actor: Actor) -> int:
                 description=new.description,
                 build_orig=new.build_orig,
                 build_url=new.build_url,
+                compare_url=new.compare_url,
                 recipe=dump_recipe(new.recipe),
                 updated_by=actor.name,
             )
@@ -96,6 +99,7 @@ def change_service(service_id: int, new: NewService, actor: Actor) -> None:
         service.description = new.description
         service.build_orig = new.build_orig
         service.build_url = new.build_url
+        service.compare_url = new.compare_url
         service.recipe = dump_recipe(new.recipe)
         service.updated = utc_now()
         service.updated_by = actor.name
@@ -116,6 +120,7 @@ def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:
                 label=new.label,
                 ref=new.ref,
                 description=new.description,
+                irreversible=new.irreversible,
                 rev=rev,
                 created_by=actor.name,
                 **_columns(new.build),
@@ -158,6 +163,23 @@ def record_build(service_id: int, version_id: int, build: Build, actor: Actor) -
         version.rev = rev
         version.updated = utc_now()
         audit(actor.name, "record_build", "version", version.id, before=before, after=_facts(build))
+
+
+def mark_version(service_id: int, version_id: int, irreversible: str, actor: Actor) -> None:
+    """Say why a version cannot be reverted past, or with "" that it can. Raises NotFound."""
+    actor.require(Verb.RECORD_BUILD)
+    with transaction() as session:
+        rev = claims.bump(session(), service_id) if session.get(Service, service_id) else 0
+        version = session.execute(
+            select(Version).where(Version.service_id == service_id, Version.id == version_id)
+        ).scalar_one_or_none()
+        if version is None:
+            raise no_such("version", version_id)
+        facts = {"before": version.irreversible, "after": irreversible}
+        version.irreversible = irreversible
+        version.rev = rev
+        version.updated = utc_now()
+        audit(actor.name, "mark", "version", version.id, **facts)
 
 
 def taken(message: str, field: str) -> Conflict:

@@ -84,7 +84,7 @@ class ImportChanged(Conflict):
     def __init__(self, plan: ImportPlan) -> None:
         super().__init__(
             N_("What would happen now is not what you were shown."),
-            N_("Nothing was imported. Look at what would change now, then send it again."),
+            N_("Nothing was imported. Look at what would change now, then try again."),
             "plan",
         )
         self.plan = plan

@@ -16,6 +16,7 @@ from deployer.domain.access import Actor, Role, Scope
 from deployer.domain.errors import N_, Invalid, no_such
 from deployer.extensions import db
 from deployer.models import Token, User
+from deployer.models.columns import utc_now
 from deployer.operations.catalog import taken
 from deployer.operations.transaction import audit, transaction
 
@@ -37,7 +38,7 @@ def create_user(name: str, password: str, role: Role, by: str) -> int:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Invalid(
             N_("This password cannot be used."),
-            N_("Send %(least)s to %(most)s characters."),
+            N_("Give %(least)s to %(most)s characters."),
             "password",
             {"least": MIN_PASSWORD, "most": MAX_PASSWORD},
         )
@@ -80,6 +81,19 @@ def create_token(user_name: str, name: str, scope: Scope, by: str) -> str:
         session.flush()
         audit(by, "create", "token", token.id, user=user_name, name=name, scope=scope.value)
     return secret
+
+
+def revoke_token(user_name: str, token_id: int, by: str) -> None:
+    """End a token of this very person; to end it again changes nothing. Raises NotFound."""
+    with transaction() as session:
+        token = session.execute(
+            select(Token).join(User, User.id == Token.user_id).where(Token.id == token_id, User.name == user_name)
+        ).scalar_one_or_none()
+        if token is None:
+            raise no_such("token", token_id)
+        if token.revoked is None:
+            token.revoked = utc_now()
+            audit(by, "revoke", "token", token.id, user=user_name, name=token.name)
 
 
 def by_token(secret: str) -> Actor | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from deployer.domain.errors import Conflict, no_such
-from deployer.domain.plan import VersionSnapshot, check_target, is_ahead
+from deployer.domain.plan import Barrier, VersionSnapshot, check_target, is_ahead
 from deployer.domain.recipe import Recipe, parse_recipe
-from deployer.domain.status import Action, BuildStatus, InstanceStatus
+from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.extensions import db
 from deployer.models import Instance, Service, Version, snapshots
 from deployer.queries import rollouts
@@ -41,6 +42,7 @@ class ServiceRow:
     description: str
     build_orig: str
     build_url: str
+    compare_url: str
     updated: datetime
     updated_by: str
     rev: int
@@ -49,8 +51,10 @@ class ServiceRow:
     instances: int = 0
     locked: int = 0
     failed: int = 0
+    unverified: int = 0
     running: tuple[RunningVersion, ...] = ()  # newest version first
     last: rollouts.RolloutRow | None = None
+    under_way: tuple[rollouts.RolloutRow, ...] = ()  # newest first
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class VersionRow:
     status: BuildStatus
     artifact_url: str
     artifact_sha256: str | None
+    irreversible: str
     created: datetime
     created_by: str
     rev: int
@@ -85,9 +90,25 @@ class Target:
     ahead: bool
 
 
-def services(part: Slice, search: str = "") -> Page[ServiceRow]:
-    """Services, newest first, whose name contains ``search``."""
+class Standing(StrEnum):
+    """What services are looked for by."""
+
+    ATTENTION = "attention"  # a host failed or could not be verified
+    MOVING = "moving"  # a rollout holds a host
+
+    @property
+    def sign(self) -> ColumnElement[bool]:
+        """What one of its instances shows."""
+        if self is Standing.MOVING:
+            return Instance.rollout_id.is_not(None)
+        return or_(Instance.status.in_(FAILED), Instance.evidence == Evidence.UNVERIFIED)
+
+
+def services(part: Slice, search: str = "", standing: Standing | None = None) -> Page[ServiceRow]:
+    """Services, newest first, whose name contains ``search`` and that stand so."""
     query = select(Service).order_by(Service.id.desc())
+    if standing is not None:
+        query = query.where(Service.id.in_(select(Instance.service_id).where(standing.sign)))
     if search:
         query = query.where(Service.name.ilike(contains(search), escape="\\"))
     page = paged(query, part, lambda row: row)
@@ -118,14 +139,15 @@ def overall_revision() -> int:
 
 def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ids = [row.id for row in rows]
-    tallies: dict[int, tuple[int, int, int]] = {
-        service_id: (count, locked, failed)
-        for service_id, count, locked, failed in db.session.execute(
+    tallies: dict[int, tuple[int, int, int, int]] = {
+        service_id: (count, locked, failed, unverified)
+        for service_id, count, locked, failed, unverified in db.session.execute(
             select(
                 Instance.service_id,
                 func.count(),
                 func.count(Instance.rollout_id),
                 func.sum(case((Instance.status.in_(FAILED), 1), else_=0)),
+                func.sum(case((Instance.evidence == Evidence.UNVERIFIED, 1), else_=0)),
             )
             .where(Instance.service_id.in_(ids))
             .group_by(Instance.service_id)
@@ -141,6 +163,7 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
     ):
         running.setdefault(service_id, []).append(RunningVersion(version_id, label, hosts))
     last = rollouts.latest(ids)
+    under_way = rollouts.under_way(ids)
     return [
         ServiceRow(
             row.id,
@@ -149,14 +172,16 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
             row.description,
             row.build_orig,
             row.build_url,
+            row.compare_url,
             row.updated,
             row.updated_by,
             row.rev,
             row.structure_rev,
             parse_recipe(row.recipe),
-            *tallies.get(row.id, (0, 0, 0)),
+            *tallies.get(row.id, (0, 0, 0, 0)),
             tuple(running.get(row.id, ())),
             last.get(row.id),
+            tuple(under_way.get(row.id, ())),
         )
         for row in rows
     ]
@@ -182,6 +207,7 @@ def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
             Version.status,
             Version.artifact_url,
             Version.artifact_sha256,
+            Version.irreversible,
             Version.created,
             Version.created_by,
             Version.rev,
@@ -195,15 +221,17 @@ def _versions(service_id: int) -> Select[*tuple[Any, ...]]:
 
 def versions(service_id: int, part: Slice) -> Page[VersionRow]:
     """The versions of a service, newest first. Raises NotFound."""
-    _must_exist(service_id)
-    return paged(_versions(service_id).order_by(Version.id.desc()), part, VersionRow)
+    page = paged(_versions(service_id).order_by(Version.id.desc()), part, VersionRow)
+    if not page.count:
+        _must_exist(service_id)
+    return page
 
 
 def version(service_id: int, version_id: int) -> VersionRow:
     """One version of this very service. Raises NotFound."""
-    _must_exist(service_id)
     row = db.session.execute(_versions(service_id).where(Version.id == version_id)).one_or_none()
     if row is None:
+        _must_exist(service_id)
         raise no_such("version", version_id)
     return VersionRow(*row)
 
@@ -233,6 +261,21 @@ def targets(service_id: int, version_id: int, action: Action) -> list[Target]:
         )
         for target in db.session.execute(query).scalars()
     ]
+
+
+def between(service_id: int, low: int, high: int) -> list[VersionRow]:
+    """The successfully built versions of a service after ``low`` up to ``high``, newest first."""
+    query = _versions(service_id).where(
+        Version.id > low, Version.id <= high, or_(Version.status == BuildStatus.SUCCESS, Version.id == high)
+    )
+    return [VersionRow(*row) for row in db.session.execute(query.order_by(Version.id.desc()))]
+
+
+def barriers(service_id: int) -> list[Barrier]:
+    """The versions of a service that cannot be reverted past."""
+    query = select(Version.id, Version.label, Version.irreversible)
+    rows = db.session.execute(query.where(Version.service_id == service_id, Version.irreversible != ""))
+    return [Barrier(*row) for row in rows]
 
 
 def has_artifact(sha256: str) -> bool:

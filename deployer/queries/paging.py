@@ -47,6 +47,11 @@ class Page(Generic[T]):
         """Which page it is, and of how many."""
         return self.part.page, self.pages
 
+    @property
+    def address(self) -> dict[str, int]:
+        """What leads to it, as arguments of the list's address: nothing for the first page."""
+        return {"page": self.part.page} if self.part.page > 1 else {}
+
 
 def count_of(query: Select[Any]) -> int:
     """How many rows ``query`` has without its order and slice."""

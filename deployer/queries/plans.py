@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from deployer.domain.errors import Conflict, no_such
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
-from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
+from deployer.domain.plan import Barrier, RolloutPlan, StartRollout, crossed, plan_rollout
+from deployer.domain.status import Action
 from deployer.domain.token import PlanToken
 from deployer.extensions import db
 from deployer.models import Rollout, Service, snapshots
+from deployer.queries import catalog
 from deployer.queries.rollouts import RolloutRow
 
 
@@ -22,6 +24,7 @@ class Preview:
     plan: RolloutPlan
     token: PlanToken
     left_out: tuple[LeftOut, ...] = ()
+    crosses: tuple[Barrier, ...] = ()  # versions on the way that cannot be reverted past, newest first
 
     def is_as_of(self, token: PlanToken) -> bool:
         """Whether nothing has changed in the service since ``token`` was given: another digest is another choice."""
@@ -35,14 +38,15 @@ def rollout(command: StartRollout) -> Preview:
         raise no_such("service", command.service_id)
     rev = service.rev  # read first: what is read after it can only be newer, and then the plan is made anew
     plan = plan_rollout(command, *snapshots.for_plan(db.session(), service, command, locking=False))
-    return Preview(plan, PlanToken(rev, plan.digest(service.recipe)))
+    return Preview(plan, PlanToken(rev, plan.digest(service.recipe)), crosses=_crosses(service.id, plan))
 
 
 def undo(rollout_id: int, hosts: HostChoice) -> Preview:
     """What undoing a rollout would do. Raises as :func:`deployer.operations.followups.undo`."""
     service, earlier, rev = _earlier(rollout_id)
     found = plan_undo(earlier, hosts)
-    return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+    token = PlanToken(rev, found.plan.digest(service.recipe))
+    return Preview(found.plan, token, found.left_out, _crosses(service.id, found.plan))
 
 
 def retry(rollout_id: int, hosts: HostChoice) -> Preview:
@@ -50,6 +54,15 @@ def retry(rollout_id: int, hosts: HostChoice) -> Preview:
     service, earlier, rev = _earlier(rollout_id)
     found = plan_retry(earlier, hosts)
     return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+
+
+def _crosses(service_id: int, plan: RolloutPlan) -> tuple[Barrier, ...]:
+    if plan.action is Action.UPGRADE:
+        return ()
+    barriers = catalog.barriers(service_id)
+    ways = {(step.from_version.id, step.to_version.id) for step in plan.steps}
+    found = {barrier for way in ways for barrier in crossed(*way, barriers)}
+    return tuple(sorted(found, key=lambda barrier: -barrier.id))
 
 
 @dataclass(frozen=True)

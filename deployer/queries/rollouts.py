@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
@@ -16,9 +16,30 @@ from deployer.domain.status import Action, OnFailure, Origin, RolloutState, Step
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version
-from deployer.queries.paging import Page, Slice, paged, sliced
+from deployer.models.columns import among
+from deployer.queries.paging import Page, Slice, count_of, sliced
 
 LOG_LINES = 200  # of one step, the newest
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a rollout's hosts are in a state, and how many are in one before it."""
+
+    state: StepState
+    hosts: int
+    before: int
+
+
+# In which order hosts are counted: what needs a look first, what has not begun last.
+ORDER = (
+    StepState.FAILED,
+    StepState.SUCCEEDED,
+    StepState.RUNNING,
+    StepState.QUEUED,
+    StepState.CANCELLED,
+    StepState.SKIPPED,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,17 @@ class RolloutRow:
     def done(self) -> int:
         """Hosts on which the work has come to an end, well or not."""
         return self.succeeded + self.failed
+
+    @property
+    def tally(self) -> list[Share]:
+        """Its hosts by state, without the states that none is in."""
+        found, before = [], 0
+        for state in ORDER:
+            hosts: int = getattr(self, state.value)
+            if hosts:
+                found.append(Share(state, hosts, before))
+            before += hosts
+        return found
 
     @property
     def may_cancel(self) -> bool:
@@ -131,8 +163,8 @@ class StepRow:
     lines: tuple[str, ...] = ()
 
 
-@cache
-def _rows() -> Select[*tuple[Any, ...]]:
+def _rows(only: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Those rollouts for which ``only`` holds. It speaks of ``Step.rollout_id``, so that no other steps are counted."""
     source, target = aliased(Version), aliased(Version)
     tally = (
         select(
@@ -141,6 +173,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             func.max(Step.wave).label("waves"),
             *(func.sum(case((Step.state == state, 1), else_=0)).label(state.value) for state in StepState),
         )
+        .where(only)
         .group_by(Step.rollout_id)
         .subquery()
     )
@@ -189,16 +222,23 @@ def _rows() -> Select[*tuple[Any, ...]]:
 def rollouts(part: Slice, service_id: int | None = None) -> Page[RolloutRow]:
     """Rollouts, newest first, of all services or one."""
     ids = select(Rollout.id)
-    query = _rows().order_by(Rollout.id.desc())
     if service_id is not None:
         ids = ids.where(Rollout.service_id == service_id)
-        query = query.where(Rollout.service_id == service_id)
-    return paged(query, part, RolloutRow, counted=ids)
+    count = count_of(ids)
+    part = part.within(count)
+    found = db.session.execute(sliced(ids.order_by(Rollout.id.desc()), part)).scalars()
+    return Page(tuple(some(found)), count, part)
+
+
+def some(ids: Iterable[int]) -> list[RolloutRow]:
+    """These rollouts, newest first."""
+    query = _rows(among(db.session(), Step.rollout_id, ids)).order_by(Rollout.id.desc())
+    return [RolloutRow(*row) for row in db.session.execute(query)]
 
 
 def rollout(rollout_id: int) -> RolloutRow:
     """One rollout. Raises NotFound."""
-    row = db.session.execute(_rows().where(Rollout.id == rollout_id)).one_or_none()
+    row = db.session.execute(_rows(Step.rollout_id == rollout_id)).one_or_none()
     if row is None:
         raise no_such("rollout", rollout_id)
     return RolloutRow(*row)
@@ -228,13 +268,26 @@ def waiting(rollout_id: int) -> list[StepRow]:
 def latest(service_ids: Iterable[int]) -> dict[int, RolloutRow]:
     """The newest rollout of each of the services that has one, by service id."""
     newest = select(func.max(Rollout.id)).where(Rollout.service_id.in_(list(service_ids))).group_by(Rollout.service_id)
-    rows = db.session.execute(_rows().where(Rollout.id.in_(newest)))
-    return {row.service_id: row for row in (RolloutRow(*row) for row in rows)}
+    return {row.service_id: row for row in some(db.session.execute(newest).scalars())}
 
 
-def steps(rollout_id: int, with_lines: bool = True, part: Slice | None = None) -> list[StepRow]:
-    """The steps of a rollout by wave and hostname."""
+def under_way(service_ids: Iterable[int]) -> dict[int, list[RolloutRow]]:
+    """The rollouts of each of the services that have not ended, newest first, by service id."""
+    moving = [state for state in RolloutState if not state.is_final]
+    ids = select(Rollout.id).where(Rollout.state.in_(moving), Rollout.service_id.in_(list(service_ids)))
+    found: dict[int, list[RolloutRow]] = {}
+    for row in some(db.session.execute(ids).scalars()):
+        found.setdefault(row.service_id, []).append(row)
+    return found
+
+
+def steps(
+    rollout_id: int, with_lines: bool = True, part: Slice | None = None, state: StepState | None = None
+) -> list[StepRow]:
+    """The steps of a rollout, or those in a state, by wave and hostname."""
     query = _steps(rollout_id)
+    if state is not None:
+        query = query.where(Step.state == state)
     if part is not None:
         query = sliced(query, part)
     rows = [StepRow(*row) for row in db.session.execute(query)]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.facts import CheckState
 from deployer.domain.names import parse_text
+from deployer.domain.plan import parse_action
 from deployer.domain.reach import parse_labels
-from deployer.domain.status import InstanceGroup
+from deployer.domain.status import InstanceGroup, StepState
+from deployer.queries.catalog import Standing
 from deployer.queries.fleet import InstanceFilter
+from deployer.queries.history import Ending, RolloutFilter
 from deployer.queries.hosts import HostFilter
 from deployer.queries.paging import Slice
 from deployer.web.parameters import read_flag, read_id, read_one
 
 PER_PAGE = 100
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _REVISION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -48,7 +53,7 @@ def asked_hosts() -> HostFilter:
     state = read_one("state")
     if state and state not in {"ok", "problem", "never"}:
         raise Invalid(
-            N_("This is not the state of a check."), N_("Send ok, problem or never, or leave it out."), "state"
+            N_("This is not the state of a check."), N_("Give ok, problem or never, or leave it out."), "state"
         )
     return HostFilter(
         search=asked_search(),
@@ -56,6 +61,59 @@ def asked_hosts() -> HostFilter:
         state=CheckState(state) if state else None,
         retired=bool(read_flag("retired")),
     )
+
+
+def asked_standing() -> Standing | None:
+    """How the services stand that are wanted."""
+    state = read_one("state")
+    if state and state not in set(Standing):
+        raise Invalid(N_("This is not how a service stands."), N_("Use attention or moving, or leave it out."), "state")
+    return Standing(state) if state else None
+
+
+def asked_rollouts() -> RolloutFilter:
+    """Which rollouts of the history."""
+    action, ending = read_one("action"), read_one("ending")
+    if ending and ending not in set(Ending):
+        raise Invalid(
+            N_("This is not how a rollout ends."),
+            N_("Use moving, succeeded, failed or cancelled, or leave it out."),
+            "ending",
+        )
+    return RolloutFilter(
+        service_id=read_id("service_id"),
+        by=parse_text(read_one("by"), "by", 64),
+        action=parse_action(action) if action else None,
+        ending=Ending(ending) if ending else None,
+        host=parse_text(read_one("host"), "host", 100),
+        first=_day("first"),
+        last=_day("last"),
+    )
+
+
+def asked_state() -> StepState | None:
+    """Which steps of a rollout."""
+    state = read_one("state")
+    if state and state not in set(StepState):
+        raise Invalid(
+            N_("This is not the state of a step."),
+            N_("Use one of: %(choices)s."),
+            "state",
+            {"choices": ", ".join(StepState)},
+        )
+    return StepState(state) if state else None
+
+
+def _day(name: str) -> date | None:
+    text = read_one(name)
+    if not text:
+        return None
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Invalid(N_("This is not a day."), N_("Use a date such as 2026-01-31."), name) from None
 
 
 def asked_since() -> int:

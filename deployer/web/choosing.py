@@ -11,9 +11,10 @@ from deployer.domain.hosts import MAX_HOSTS
 from deployer.domain.ids import parse_id
 from deployer.domain.status import Action
 from deployer.queries import catalog, fleet
+from deployer.queries.catalog import VersionRow
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.paging import Slice
-from deployer.web import planning
+from deployer.web import comparing, planning
 from deployer.web.asked import asked_search
 from deployer.web.parameters import read_flag
 
@@ -33,38 +34,41 @@ def likely_source(service_id: int, action: Action) -> int:
 
 def choice(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
     """Everything the dialog shows. ``typed`` is what was posted, empty when it opens."""
-    offered = targets(service_id, version_id, action, typed.get("dest_version", ""))
-    found = hosts(service_id, version_id, action, typed)
+    version = catalog.version(service_id, version_id)
+    offered = targets(version, action, typed.get("dest_version", ""))
+    found = hosts(version, action, typed)
+    service = catalog.service(service_id)
+    goal = offered["chosen"]
     outlook = planning.look(service_id, version_id, action, planning.still_standing(typed, found["ticked"]))
-    return offered | found | {"service": catalog.service(service_id), "outlook": outlook}
+    compared = comparing.compare(service, version, goal.id if goal else None)
+    return offered | found | {"service": service, "outlook": outlook, "compared": compared}
 
 
-def targets(service_id: int, version_id: int, action: Action, typed: str) -> dict[str, Any]:
+def targets(version: VersionRow, action: Action, typed: str) -> dict[str, Any]:
     """The target versions, and which of them is chosen: the one typed, else the newest that may be."""
-    options = catalog.targets(service_id, version_id, action)
+    options = catalog.targets(version.service_id, version.id, action)
     chosen = parse_id(typed) or next((target.id for target in options if target.enable), None)
     return {
-        "version": catalog.version(service_id, version_id),
+        "version": version,
         "action": action,
         "targets": options,
         "chosen": next((target for target in options if target.id == chosen and target.enable), None),
     }
 
 
-def hosts(service_id: int, version_id: int, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
+def hosts(version: VersionRow, action: Action, typed: MultiDict[str, str]) -> dict[str, Any]:
     """The hosts on the current version that match the filter, and what of ``typed`` stays ticked.
 
     Ticks that the filter hides travel along. A host loses its tick when it is locked meanwhile, and is in ``lost``, or
     does not run the version any more, and is in ``gone``.
     """
     search, locked_only = asked_search(), read_flag("locked")
-    wanted = InstanceFilter(version_id=version_id, locked=locked_only, search=search)
-    listed = fleet.instances(service_id, wanted, Slice(limit=LISTED))
-    locked = fleet.instances(service_id, InstanceFilter(version_id=version_id, locked=True), Slice(limit=1))
-    version = catalog.version(service_id, version_id)
+    wanted = InstanceFilter(version_id=version.id, locked=locked_only, search=search)
+    listed = fleet.instances(version.service_id, wanted, Slice(limit=LISTED))
+    locked = fleet.instances(version.service_id, InstanceFilter(version_id=version.id, locked=True), Slice(limit=1))
     ids = (parse_id(text) for text in typed.getlist("host_id")[:MAX_HOSTS])
     sent = {host_id for host_id in ids if host_id is not None}
-    there = fleet.locked_on(service_id, version_id, sent)
+    there = fleet.locked_on(version.service_id, version.id, sent)
     ticked = {host_id for host_id, is_locked in there.items() if not is_locked}
     shown = {row.host_id for row in listed.rows}
     return {

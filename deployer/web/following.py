@@ -95,7 +95,7 @@ def plan(rollout_id: int, kind: str, host_ids: Iterable[int]) -> dict[str, Any]:
     """What would happen on these hosts, all of which can be part of it: the token, how many go where, in which waves.
     No token when there are none, or one of them cannot be part of it any more."""
     ids = tuple(sorted(host_ids))
-    nothing: dict[str, Any] = {"token": None, "shown": "", "goals": [], "plan_waves": 0}
+    nothing: dict[str, Any] = {"token": None, "shown": "", "goals": [], "plan_waves": 0, "compared": None}
     if not ids:
         return nothing
     try:
@@ -107,6 +107,7 @@ def plan(rollout_id: int, kind: str, host_ids: Iterable[int]) -> dict[str, Any]:
         "shown": ",".join(map(str, ids)),
         "goals": Counter(step.to_version.label for step in preview.plan.steps).most_common(),
         "plan_waves": len(preview.plan.waves),
+        "compared": preview,  # for the versions on the way that cannot be reverted past
     }
 
 

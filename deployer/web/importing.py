@@ -44,7 +44,7 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Invalid(
-            N_("The file is not text in UTF-8."), N_("Save it as text in UTF-8, then send it again."), "content"
+            N_("The file is not text in UTF-8."), N_("Save it as text in UTF-8, then try again."), "content"
         ) from None
 
 

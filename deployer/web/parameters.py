@@ -28,7 +28,7 @@ def read_id(name: str) -> int | None:
         return None
     value = parse_id(text)
     if value is None:
-        raise Invalid(N_("This is not an id."), N_("Send the id as a whole number, or leave it out."), name)
+        raise Invalid(N_("This is not an id."), N_("Give the id as a whole number, or leave it out."), name)
     return value
 
 
@@ -36,7 +36,7 @@ def read_flag(name: str) -> bool | None:
     """An optional 0 or 1. Raises Invalid."""
     text = read_one(name)
     if text not in ("", "0", "1"):
-        raise Invalid(N_("This is neither 0 nor 1."), N_("Send 0 or 1, or leave it out."), name)
+        raise Invalid(N_("This is neither 0 nor 1."), N_("Give 0 or 1, or leave it out."), name)
     return None if text == "" else text == "1"
 
 
@@ -48,7 +48,7 @@ def read_number(name: str, default: int, most: int) -> int:
     if re.fullmatch(r"[1-9][0-9]{0,6}", text, re.ASCII) and int(text) <= most:
         return int(text)
     raise Invalid(
-        N_("This number is out of range."), N_("Send a whole number from 1 to %(high)s."), name, {"high": most}
+        N_("This number is out of range."), N_("Give a whole number from 1 to %(high)s."), name, {"high": most}
     )
 
 

@@ -13,11 +13,13 @@ from flask import Flask
 from flask_babel import get_locale, gettext
 from markupsafe import Markup
 
+from deployer.domain.access import Role, Scope
 from deployer.domain.errors import N_
 from deployer.domain.facts import CheckState, size
 from deployer.domain.plan import Holder
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.web import recalled
+from deployer.web.causes import cause
 from deployer.web.words import note
 
 
@@ -102,6 +104,18 @@ DOUBTS = {
         N_("Probe again"),
     ),
 }
+ROLES = {
+    Role.VIEWER: N_("Viewer"),
+    Role.DEPLOYER: N_("Deployer"),
+    Role.MAINTAINER: N_("Maintainer"),
+    Role.ADMINISTRATOR: N_("Administrator"),
+}
+SCOPES = {
+    Scope.READ: N_("read"),
+    Scope.BUILDS: N_("record versions and builds"),
+    Scope.DEPLOY: N_("plan and start rollouts"),
+    Scope.MANAGE: N_("do everything"),
+}
 VERBS = {Action.UPGRADE: N_("Upgrade"), Action.REVERT: N_("Revert")}
 DOING = {
     Action.UPGRADE: N_("%(by)s is upgrading this host to %(version)s"),
@@ -125,8 +139,11 @@ def init_app(app: Flask) -> None:
         parts=parts,
         size=size,
         rejectkeys=rejectkeys,
+        cause=cause,
     )
     app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
+    app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
+    app.context_processor(lambda: {"scopes": [(scope.value, _(text)) for scope, text in SCOPES.items()]})
     app.context_processor(lambda: {"locale": get_locale(), "words": _words})
 
 

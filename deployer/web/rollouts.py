@@ -13,9 +13,9 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, plans, rollouts
-from deployer.web import choosing, planning
-from deployer.web.asked import PER_PAGE, asked_search, asked_slice
+from deployer.queries import catalog, history, logs, plans, rollouts
+from deployer.web import choosing, comparing, planning
+from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_slice, asked_state
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
@@ -55,7 +55,7 @@ def form(service_id: int, version_id: int, action: str) -> str:
 @needs(Verb.ROLL_OUT)
 def targets(service_id: int, version_id: int, action: str) -> str:
     """The dropdown of target versions alone (S8)."""
-    found = choosing.targets(service_id, version_id, parse_action(action), "")
+    found = choosing.targets(catalog.version(service_id, version_id), parse_action(action), "")
     return render_template("rollouts/_targets.html", form=RolloutForm.of({}), **found)
 
 
@@ -63,7 +63,7 @@ def targets(service_id: int, version_id: int, action: str) -> str:
 @needs(Verb.ROLL_OUT)
 def hosts(service_id: int, version_id: int, action: str) -> str:
     """The checklist of hosts alone, filtered, ticks kept (S9). A post: 400 ticks are too long for an address."""
-    found = choosing.hosts(service_id, version_id, parse_action(action), request.form)
+    found = choosing.hosts(catalog.version(service_id, version_id), parse_action(action), request.form)
     return render_template("rollouts/_hosts.html", form=RolloutForm.of({}), **found)
 
 
@@ -73,7 +73,9 @@ def plan(service_id: int, version_id: int, action: str) -> str:
     """What will happen, alone. A post for the same reason; it changes nothing, and says why there is no plan."""
     version, direction = catalog.version(service_id, version_id), parse_action(action)
     outlook = planning.look(service_id, version_id, direction, _sent())
-    context = {"form": RolloutForm.of({}), "version": version, "action": direction}
+    goal = choosing.targets(version, direction, request.form.get("dest_version", ""))["chosen"]
+    compared = comparing.compare(catalog.service(service_id), version, goal.id if goal else None)
+    context = {"form": RolloutForm.of({}), "version": version, "action": direction, "compared": compared}
     return render_template("rollouts/_plan.html", outlook=outlook, **context)
 
 
@@ -110,24 +112,25 @@ def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
 @blueprint.get("/rollouts")
 @needs(Verb.VIEW)
 def index() -> str:
-    """The rollouts, newest first."""
-    return page("rollouts/index.html", views.listed(asked_slice(50)))
+    """The rollouts that match the filter, newest first."""
+    view = views.listed(asked_rollouts(), asked_slice(50))
+    return page("rollouts/index.html", view, services=history.services(), people=history.people())
 
 
 @blueprint.get("/rollouts/changes")
 @needs(Verb.VIEW, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
-    part = asked_slice(50)
-    return answer(("rollouts", part), catalog.overall_revision, lambda: views.listed(part))
+    wanted, part = asked_rollouts(), asked_slice(50)
+    return answer(("rollouts", wanted, part), catalog.overall_revision, lambda: views.listed(wanted, part))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>")
 @needs(Verb.VIEW)
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
-    chosen = read_id("step") or rollouts.telling_step(rollout_id)
-    return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), chosen))
+    log = _chosen_log() or rollouts.telling_step(rollout_id)
+    return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state()))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
@@ -137,13 +140,25 @@ def step(rollout_id: int, step_id: int) -> str:
     return render_template("rollouts/_log.html", step=rollouts.step(rollout_id, step_id))
 
 
+@blueprint.get("/rollouts/<id:rollout_id>/log")
+@needs(Verb.VIEW)
+def log(rollout_id: int) -> str:
+    """The log of all hosts alone."""
+    rollouts.cursor(rollout_id)
+    return render_template("rollouts/_log.html", step={"merged": logs.merged(rollout_id)})
+
+
 @blueprint.get("/rollouts/<id:rollout_id>/changes")
 @needs(Verb.VIEW, polls=True)
 def changes(rollout_id: int) -> Answer:
-    """What is different from what the page shows: its head, waves and hosts, and the log of ``step``."""
-    part, step_id = asked_slice(PER_PAGE), read_id("step")
+    """What is different from what the page shows: its head, waves and hosts, and the log of ``step``, or of all."""
+    part, log, wanted = asked_slice(PER_PAGE), _chosen_log(), asked_state()
     return answer(
-        ("rollout", rollout_id, part, step_id),
+        ("rollout", rollout_id, part, log, wanted),
         lambda: rollouts.cursor(rollout_id),
-        lambda: views.rollout(rollout_id, part, step_id),
+        lambda: views.rollout(rollout_id, part, log, wanted),
     )
+
+
+def _chosen_log() -> int | views.AllHosts | None:
+    return views.ALL_HOSTS if read_one("log") == "all" else read_id("step")

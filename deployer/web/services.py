@@ -9,7 +9,7 @@ from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import catalog as operations
 from deployer.queries import catalog
-from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_slice
+from deployer.web.asked import PER_PAGE, asked_instances, asked_search, asked_slice, asked_standing
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.catalog import ServiceForm, filled
@@ -25,15 +25,19 @@ blueprint = Blueprint("services", __name__, url_prefix="/services")
 @needs(Verb.VIEW)
 def index() -> str:
     """The services, newest first."""
-    return page("services/index.html", views.services(asked_search(), asked_slice()))
+    return page("services/index.html", views.services(asked_search(), asked_standing(), asked_slice()))
 
 
 @blueprint.get("/changes")
 @needs(Verb.VIEW, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
-    search, part = asked_search(), asked_slice()
-    return answer(("services", search, part), catalog.overall_revision, lambda: views.services(search, part))
+    search, standing, part = asked_search(), asked_standing(), asked_slice()
+    return answer(
+        ("services", search, standing, part),
+        catalog.overall_revision,
+        lambda: views.services(search, standing, part),
+    )
 
 
 @blueprint.get("/new")

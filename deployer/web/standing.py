@@ -7,6 +7,7 @@ from flask_babel import gettext, ngettext
 
 from deployer.domain.errors import N_
 from deployer.domain.status import OnFailure, Origin, RolloutState
+from deployer.queries.catalog import ServiceRow
 from deployer.queries.rollouts import RolloutRow
 from deployer.web.present import Look, look
 
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         standing=standing, situation=situation, strategy=strategy, follows=follows, followed=followed
     )
+    app.jinja_env.filters.update(headline=headline, tab=tab)
 
 
 def _(text: str, **facts: object) -> str:
@@ -41,6 +43,22 @@ def standing(rollout: RolloutRow) -> Look:
     if rollout.at_gate:
         return Look(AT_GATE.shape, _(AT_GATE.word))
     return look(rollout.state)
+
+
+def headline(rollout: RolloutRow) -> str:
+    """A rollout in the title of a tab: which, how it stands, how far it is, of what."""
+    far = f" {rollout.done}/{rollout.hosts}" if rollout.moving else ""
+    return f"#{rollout.id} {standing(rollout).word}{far} · {rollout.service}"
+
+
+def tab(service: ServiceRow) -> str:
+    """A service in the title of a tab: its name, and what stands out."""
+    told = [service.name]
+    if service.locked:
+        told.append(_("%(n)s moving", n=service.locked))
+    if service.failed:
+        told.append(_("%(n)s failed", n=service.failed))
+    return " · ".join(told)
 
 
 def situation(rollout: RolloutRow) -> list[str]:

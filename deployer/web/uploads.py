@@ -55,7 +55,7 @@ def kept(artifact: Artifact | None) -> Iterator[None]:
     try:
         artifacts.store_stream(store, artifact.stream, artifacts.MAX_BYTES, expected=artifact.sha256)
     except artifacts.TooLarge:
-        raise Invalid(N_("The artifact is too large."), N_("Send at most 2 GiB."), "artifact") from None
+        raise Invalid(N_("The artifact is too large."), N_("It may have at most 2 GiB."), "artifact") from None
     file = artifacts.path_of(store, artifact.sha256)
     ours = file.stat().st_ino
     try:

@@ -11,10 +11,11 @@ from deployer.domain.errors import Refused
 from deployer.extensions import csrf
 from deployer.operations import catalog as operations
 from deployer.queries import catalog
+from deployer.queries.catalog import VersionRow
 from deployer.web.asked import asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.catalog import BuildForm, VersionForm
+from deployer.web.forms.catalog import BuildForm, MarkForm, VersionForm
 from deployer.web.htmx import show_again
 from deployer.web.uploads import kept, sent_artifact
 from deployer.web.values import read_values
@@ -66,7 +67,22 @@ def edit_build(service_id: int, version_id: int) -> str:
     """The form that records how the build of a version stands."""
     version = catalog.version(service_id, version_id)
     form = BuildForm.of({"status": version.status.name.lower()})
-    return render_template("versions/build.html", form=form, problems=[], version=version)
+    return render_template("versions/build.html", form=form, problems=[], version=version, mark=_marked(version))
+
+
+@blueprint.post("/<id:version_id>/mark")
+@needs(Verb.RECORD_BUILD)
+def mark(service_id: int, version_id: int) -> Response | tuple[str, int]:
+    """Say why a version cannot be reverted past, or that it can."""
+    version = catalog.version(service_id, version_id)
+    form = MarkForm.of(request.form)
+    try:
+        form = MarkForm.read(read_values(MarkForm.field_names()))
+        operations.mark_version(service_id, version_id, form.irreversible.value, actor())
+    except (Refused, RefusedInput) as problem:
+        build = BuildForm.of({"status": version.status.name.lower()})
+        return show_again("versions/build.html", form, problem, version=version, mark=form, build=build)
+    return redirect(url_for("services.show", service_id=service_id), 303)
 
 
 @blueprint.post("/<id:version_id>/build")
@@ -83,8 +99,12 @@ def record_build(service_id: int, version_id: int) -> Response | tuple[str, int]
         with kept(artifact):
             operations.record_build(service_id, version_id, form.build(), actor())
     except (Refused, RefusedInput) as problem:
-        return show_again("versions/build.html", form, problem, version=version)
+        return show_again("versions/build.html", form, problem, version=version, mark=_marked(version))
     return redirect(url_for("services.show", service_id=service_id), 303)
+
+
+def _marked(version: VersionRow) -> MarkForm:
+    return MarkForm.of({"irreversible": version.irreversible})  # type: ignore[no-any-return]
 
 
 def _admit_upload() -> None:

@@ -20,6 +20,7 @@ WORDS = {
             N_("rollout"),
             N_("service"),
             N_("step"),
+            N_("token"),
             N_("user"),
             N_("version"),
         }

@@ -49,6 +49,7 @@ def test_a_plan_names_each_host_in_its_wave_and_changes_nothing(client: FlaskCli
         **line,
         **how,
         "hosts": 3,
+        "crosses": [],
         "waves": [
             [{"host_id": world.hosts[name], "host": name, **line} for name in ("web-1", "web-2")],
             [{"host_id": world.hosts["web-3"], "host": "web-3", **line}],

@@ -124,7 +124,12 @@ def shoot_lists_and_forms(page: Page, demo: Tree) -> None:
     version = f"{service}/versions/{demo.version('billing', '1.1.0')}"
     for name, path in {
         "services": "/services",
+        "services-none-found": "/services?q=nothing",
         "rollouts": "/rollouts",
+        "rollouts-filtered": "/rollouts?ending=failed&host=demo",
+        "rollouts-none-found": "/rollouts?by=nobody",
+        "people": "/people",
+        "tokens": "/people/me",
         "hosts": "/hosts",
         "add-service": "/services/new",
         "add-host": "/hosts/new",
@@ -162,6 +167,11 @@ def shoot_follow_ups(page: Page, demo: Tree) -> None:
         shoot(page, name, whole=False)
         page.keyboard.press("Escape")
     shoot(page, "rollout-gate")
+    page.goto(f"/rollouts/{rollout}?log=all")
+    shoot(page, "rollout-log-of-all")
+    page.keyboard.press("?")
+    shoot(page, "keyboard", whole=False)
+    page.keyboard.press("Escape")
     page.goto(f"/services/{service.id}")
     shoot(page, "service-unverified")
     page.goto(f"/rollouts/{rollout}/undo")
@@ -172,6 +182,37 @@ def shoot_follow_ups(page: Page, demo: Tree) -> None:
     shoot(page, "rollout-undo")
     page.get_by_role("link", name="Retry 1 failed host…").click()
     shoot(page, "dialog-retry", whole=False)
+
+
+def shoot_no_way_back(page: Page, demo: Tree) -> None:
+    """A revert past a version that is marked, and what else the dialog compares."""
+    version = f"/services/{demo.service('catalog')}/versions/{demo.version('catalog', '1.1.0')}"
+    demo.call(f"{version}/mark", {"irreversible": "Its migration drops the column that 1.0.0 reads."})
+    page.goto(f"{version}/build")
+    shoot(page, "build-marked")
+    page.goto(f"/services/{demo.service('catalog')}")
+    page.get_by_role("link", name="Revert…", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("cannot be reverted past")
+    shoot(page, "dialog-no-way-back", whole=False)
+
+
+def shoot_in_chinese(page: Page, demo: Tree) -> None:
+    """The pages that people look at most."""
+    page.goto("/services")
+    page.get_by_role("button", name="中文").click()
+    shoot(page, "zh-services")
+    service = f"/services/{demo.service('billing')}"
+    for name, path in {
+        "zh-service": service,
+        "zh-rollouts": "/rollouts",
+        "zh-rollout": "/rollouts/1",
+        "zh-dialog": f"{service}/versions/{demo.version('billing', '1.1.0')}/upgrade",
+        "zh-hosts": "/hosts",
+        "zh-tokens": "/people/me",
+    }.items():
+        page.goto(path)
+        shoot(page, name)
+    page.get_by_role("button", name="English").click()
 
 
 def shoot_no_worker(page: Page, demo: Tree) -> None:
@@ -209,6 +250,8 @@ def main() -> None:
             stop_and_go(demo, signal.SIGCONT)
             demo.wait_for_rollout(rollout, 120)  # it stood still for longer than its leases
             shoot_follow_ups(page, demo)
+            shoot_no_way_back(page, demo)
+            shoot_in_chinese(page, demo)
             shoot_no_worker(page, demo)
             demo.stop()
         finally:

@@ -46,6 +46,15 @@ def test_a_build_is_recorded(stocked: Console) -> None:
     assert (version["status"], version["artifact_sha256"]) == (2, "b" * 64)
 
 
+def test_a_version_is_marked_as_one_that_cannot_be_reverted_past(stocked: Console) -> None:
+    result = stocked("version", "mark", "orders", "1.1", "--irreversible", "It drops a column.")
+    assert (result.exit_code, result.stdout) == (0, "orders 1.1 cannot be reverted past.\n")
+    assert stocked.rows("version")[-1]["irreversible"] == "It drops a column."
+
+    assert stocked("version", "mark", "orders", "1.1").stdout == "orders 1.1 can be reverted past.\n"
+    assert stocked.rows("version")[-1]["irreversible"] == ""
+
+
 def test_an_instance_is_recorded_by_names(stocked: Console) -> None:
     result = stocked("instance", "record", "orders", "web-1", "1.0", "--port", "8080", "--weight", "5", "--maintenance")
 

@@ -9,10 +9,12 @@ import pytest
 from deployer.domain.errors import Conflict, Invalid, NotFound, Refused
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import (
+    Barrier,
     Holder,
     InstanceSnapshot,
     StartRollout,
     VersionSnapshot,
+    crossed,
     parse_action,
     plan_rollout,
 )
@@ -123,3 +125,17 @@ def test_only_the_two_actions_exist(text: str) -> None:
 
 def test_a_refusal_reads_as_one_sentence_after_the_other() -> None:
     assert str(Refused("What.", "Do %(x)s.", facts={"x": "this"})) == "What. Do this."
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "labels"),
+    [
+        pytest.param(5, 1, ["v4", "v2"], id="every one on the way, newest first"),
+        pytest.param(4, 3, ["v4"], id="the one that is left"),
+        pytest.param(3, 2, [], id="the one that is reached keeps"),
+        pytest.param(1, 5, [], id="upwards there is none"),
+    ],
+)
+def test_a_revert_crosses_what_it_leaves_behind(source: int, target: int, labels: list[str]) -> None:
+    barriers = [Barrier(2, "v2", "why"), Barrier(4, "v4", "why")]
+    assert [barrier.label for barrier in crossed(source, target, barriers)] == labels

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
-from deployer.domain.plan import StartRollout
+from deployer.domain.plan import Barrier, StartRollout
 from deployer.domain.reach import CredentialKind
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, Origin, RolloutState, StepState
 from deployer.models.columns import utc_now
@@ -23,11 +23,11 @@ from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.imports import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
-from deployer.queries import audit, catalog, fleet, hosts, plans, rollouts, waves
+from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
-from deployer.web import choosing, following, liveness, present
+from deployer.web import choosing, comparing, following, liveness, present
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
@@ -43,6 +43,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
+    "rollouts": {"wanted": history.RolloutFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
 }
 
@@ -152,7 +153,11 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
         "kinds": {CredentialKind.KEY: "private key"},
         "rollout": rollouts.rollout(rollout_id),
+        "steps": rollouts.steps(rollout_id),
         "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
+        "told": history.history(Slice(), history.RolloutFilter()).rows[0],
+        "services": history.services(),
+        "people": history.people(),
         "followers": [(rollout_id, Origin.UNDO)],
         "offers": plans.offers(rollouts.rollout(rollout_id)),
         "waves": waves.waves(rollout_id, 1, 1),
@@ -164,6 +169,13 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "sent": [],
         "every": "3000ms",
         "is_list": True,
+        "compared": comparing.Comparison(
+            catalog.version(service.id, world.versions["1.8.0"]),
+            catalog.version(service.id, world.versions["1.0.0"]),
+            catalog.versions(service.id, Slice()).rows,
+            (Barrier(world.versions["1.2.0"], "1.2.0", "why"),),
+            "https://git.example.org",
+        ),
     }
 
 
@@ -179,7 +191,7 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
         shown = everything(sqlite_world, rollout_id)
         pages = {
             "services/_services.html": catalog.services(Slice()),
-            "rollouts/_rollouts.html": rollouts.rollouts(Slice()),
+            "rollouts/_rollouts.html": history.history(Slice(), history.RolloutFilter()),
             "hosts/_hosts.html": hosts.hosts(Slice()),
         }
         for name in FRAGMENTS:
@@ -211,6 +223,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
         f"{service}/versions/{world.versions['1.8.0']}/upgrade",
         f"{service}/instances/new",
         "/rollouts",
+        "/rollouts?by=nobody",
         f"/rollouts/{rollout_id}",
         f"/rollouts/{rollout_id}/resume",
         f"/rollouts/{rollout_id}/undo",
@@ -220,6 +233,8 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/hosts?retired=1",
         "/hosts/new",
         "/hosts/import",
+        "/people",
+        "/people/me",
         "/credentials",
         "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deployer.operations import steps
 from tests.web.conftest import Visitor
 from tests.world import World
 
@@ -59,3 +60,30 @@ def test_the_dialog_filters_by_lock_as_the_service_page_does(
     ):
         assert ("web-2</span>" in text) is free
         assert ("web-1</span>" in text) is (flag != "0")
+
+
+def test_services_are_found_by_how_they_stand(visitor: Visitor, world: World) -> None:
+    assert "Nothing needs a look." in visitor.get("/services?state=attention").text
+    assert "Nothing is moving." in visitor.get("/services?state=moving&q=ord").text
+    rollout = int(start(visitor, world).rpartition("/")[2])
+    page = visitor.get("/services?state=moving").text
+    assert "orders" in page
+    assert ">other</a>" not in page
+    assert "ann upgrades to 1.2.0" in page
+    (taken,) = steps.take_steps(rollout, "a worker", 1)
+    steps.settle_step(taken, steps.Settlement(ok=False, running=None, error="Restart failed: x."))
+    page = visitor.get("/services?state=attention").text
+    assert "1 failed" in page
+    assert "1 unverified" in page
+    assert ">other</a>" not in page
+    assert visitor.get("/services?state=well").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/services", "/rollouts"])
+def test_a_list_on_which_something_waits_says_when_no_worker_is_alive(
+    visitor: Visitor, world: World, path: str
+) -> None:
+    words = "No worker is alive"
+    assert words not in visitor.get(path).text
+    start(visitor, world)
+    assert words in visitor.get(path).text

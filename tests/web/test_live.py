@@ -86,7 +86,7 @@ class TestService:
         roll_out(world)
         sent = standing.poll()
         assert len(rows(sent)) == 3
-        assert set(sent) == {"service-worker", "service-facts", *rows(sent)}
+        assert set(sent) == {"worker", "service-facts", *rows(sent)}
         assert standing.poll() == {}
 
     def test_a_page_that_slept_gets_everything_it_missed_at_once(self, standing: OpenPage, world: World) -> None:
@@ -138,7 +138,7 @@ class TestService:
     def test_a_change_elsewhere_in_the_list_sends_no_row(self, visitor: Visitor, world: World) -> None:
         standing = OpenPage(visitor, f"/services/{world.service}?q=web-4", q="web-4")
         roll_out(world)
-        assert set(standing.poll()) == {"service-worker", "service-facts"}
+        assert set(standing.poll()) == {"worker", "service-facts"}
 
     def test_a_cursor_from_a_restored_database_gets_everything(self, visitor: Visitor, standing: OpenPage) -> None:
         answer = visitor.get(standing.address, query_string={"since": 10**9})
@@ -171,7 +171,7 @@ class TestLists:
         assert standing.poll() == {}
         roll_out(world)
         sent = standing.poll()
-        assert list(sent) == [f"service-{world.service}"]
+        assert list(sent) == ["worker", f"service-{world.service}"]  # now somebody waits for one
         assert "3 moving" in sent[f"service-{world.service}"]
         assert standing.every == 500
         catalog_operations.add_service(NewService("third", catalog.service(world.other).recipe), ADMIN)
@@ -267,8 +267,8 @@ class TestSharing:
     def test_everyone_reads_their_own_language(self, watch: Callable[..., OpenPage], world: World) -> None:
         english, chinese = watch("ann"), watch("ann", accept_language="zh")
         roll_out(world)
-        assert "moving" in english.poll()["service-facts"]
-        assert "moving" not in chinese.poll()["service-facts"]
+        assert "3 moving" in english.poll()["service-facts"]
+        assert "3 moving" not in chinese.poll()["service-facts"]
 
     def test_a_process_reads_its_cursor_once_a_moment(
         self, app: Flask, watch: Callable[..., OpenPage], world: World

@@ -9,6 +9,7 @@ import pytest
 from deployer.domain.status import OnFailure
 from deployer.domain.strategy import Strategy, WaveSize
 from deployer.operations import followups, rollouts, steps, workers
+from deployer.queries import logs
 from deployer.queries import rollouts as queries
 from tests.standings import ALL, ALLOWED, MAKERS, ONE_BY_ONE, started, work
 from tests.web.conftest import OpenPage, Visitor
@@ -200,9 +201,39 @@ class TestChanges:
         assert "alive=0" in page
         path = f"/services/{service_id}/changes?since={queries.cursor(rollout_id)}&alive="
         assert visitor.get(path + "0").status_code == 204
-        assert 'id="service-worker"' in visitor.get(path + "1").text
+        assert 'id="worker"' in visitor.get(path + "1").text
 
         rollouts.cancel(rollout_id, ADMIN)
         page = visitor.get(f"/services/{service_id}").text
         assert "No worker is alive" not in page
         assert "alive=" not in page
+
+
+def test_hosts_are_counted_by_state_and_listed_by_state(shared_visitor: Visitor, standings: dict[str, int]) -> None:
+    path = f"/rollouts/{standings['failed']}"
+    assert f'href="{path}?state=failed"' in shared_visitor.get(path).text
+    page = shared_visitor.get(path + "?state=failed").text
+    assert re.findall(r">(web-\d)</a>", page) == ["web-2"]
+    assert shared_visitor.get(path + "?state=lost").status_code == 422
+    moving = f"/rollouts/{standings['running']}"
+    assert "?state=" not in shared_visitor.get(moving).text
+
+
+def test_the_merged_log_is_in_order_and_bounded(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout_id = started(world, "talking")
+    taken = steps.take_steps(rollout_id, "a worker", 2)
+    for n in range(3):
+        steps.say([steps.Said(step, [f"line {n} a", f"line {n} b"], None) for step in taken])
+    lines = logs.merged(rollout_id)
+    assert [(line.hostname, line.text) for line in lines][:4] == [
+        ("web-1", "line 0 a"),
+        ("web-1", "line 0 b"),
+        ("web-2", "line 0 a"),
+        ("web-2", "line 0 b"),
+    ]
+    assert len(lines) == 12
+    monkeypatch.setattr(logs, "MERGED_LINES", 5)
+    assert logs.merged(rollout_id) == lines[-5:]
+    assert "line 2 b" in visitor.get(f"/rollouts/{rollout_id}/log").text

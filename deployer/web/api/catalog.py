@@ -13,7 +13,7 @@ from deployer.operations import catalog as operations
 from deployer.queries import catalog
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
-from deployer.web.forms.catalog import BuildForm, ServiceForm, VersionForm
+from deployer.web.forms.catalog import BuildForm, MarkForm, ServiceForm, VersionForm
 from deployer.web.parameters import only
 from deployer.web.uploads import kept, sent_artifact
 from deployer.web.values import read_values
@@ -29,6 +29,7 @@ def routes(api: Blueprint) -> None:
     api.post("/services/<id:service_id>/versions")(_add_version)
     api.get("/services/<id:service_id>/versions/<id:version_id>")(_version)
     api.post("/services/<id:service_id>/versions/<id:version_id>/build")(_record_build)
+    api.post("/services/<id:service_id>/versions/<id:version_id>/mark")(_mark)
 
 
 def service_json(row: catalog.ServiceRow) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def service_json(row: catalog.ServiceRow) -> dict[str, Any]:
         "description": row.description,
         "build_orig": row.build_orig,
         "build_url": row.build_url,
+        "compare_url": row.compare_url,
         "instances": row.instances,
         "updated_by": row.updated_by,
         "updated": when(row.updated),
@@ -57,6 +59,7 @@ def version_json(row: catalog.VersionRow) -> dict[str, Any]:
         "ref": row.ref,
         "status": row.status.value,
         "status_str": row.status.name.lower(),
+        "irreversible": row.irreversible,
         "created_by": row.created_by,
         "created": when(row.created),
     }
@@ -116,4 +119,12 @@ def _record_build(service_id: int, version_id: int) -> Response:
     form = BuildForm.read(read_values(BuildForm.field_names()), artifact.sha256 if artifact else None)
     with kept(artifact):
         operations.record_build(service_id, version_id, form.build(), actor())
+    return answer(version_json(catalog.version(service_id, version_id)))
+
+
+def _mark(service_id: int, version_id: int) -> Response:
+    actor().require(Verb.RECORD_BUILD)
+    catalog.version(service_id, version_id)
+    form = MarkForm.read(read_values(MarkForm.field_names()))
+    operations.mark_version(service_id, version_id, form.irreversible.value, actor())
     return answer(version_json(catalog.version(service_id, version_id)))

@@ -78,6 +78,7 @@ def plan_json(preview: plans.Preview) -> dict[str, Any]:
         "pause_after_first": strategy.pause_after_first,
         "on_failure": strategy.on_failure.value,
         "hosts": len(plan.steps),
+        "crosses": [{"version": one.label, "why": one.why} for one in preview.crosses],
         "waves": [
             [
                 {

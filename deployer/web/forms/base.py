@@ -111,7 +111,7 @@ _YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on":
 
 def yes_no(field: str) -> Callable[[str], bool]:
     """A reader of what a tick box or a JSON boolean says."""
-    return one_of(field, _YES_NO, N_("This is neither yes nor no."), N_("Send true or false."))
+    return one_of(field, _YES_NO, N_("This is neither yes nor no."), N_("Give true or false."))
 
 
 def one_of(field: str, choices: Mapping[str, Any], message: str, hint: str) -> Callable[[str], Any]:

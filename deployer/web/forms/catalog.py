@@ -8,7 +8,7 @@ from typing import Any
 from wtforms.widgets import TextArea
 
 from deployer.domain.errors import N_, Invalid, Refused
-from deployer.domain.names import parse_name, parse_sha256, parse_text, parse_url
+from deployer.domain.names import parse_compare_url, parse_name, parse_sha256, parse_text, parse_url
 from deployer.domain.recipe import KEYS, dump_recipe, parse_recipe
 from deployer.domain.status import BuildStatus
 from deployer.operations.catalog import Build, NewService, NewVersion
@@ -20,7 +20,7 @@ _STATUS = one_of(
     "status",
     BUILD_STATUSES | {str(status.value): status for status in BuildStatus},
     N_("This is not a build status."),
-    N_("Send one of: %(choices)s."),
+    N_("Use one of: %(choices)s."),
 )
 
 
@@ -36,6 +36,7 @@ class ServiceForm(StrictForm):
     description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
     build_orig = Parsed(N_("Built by"), by(parse_text, "build_orig", 200), empty="")
     build_url = Parsed(N_("Build address"), by(parse_url, "build_url"), empty="")
+    compare_url = Parsed(N_("Address that compares two versions"), by(parse_compare_url, "compare_url"), empty="")
     kind = Parsed(N_("Recipe"), _recipe_text, empty="release")
     restart = Parsed(N_("Restart command"), _recipe_text, empty="")
     deploy = Parsed(N_("Deploy command"), _recipe_text, empty="")
@@ -67,6 +68,7 @@ class ServiceForm(StrictForm):
             description=self.description.value,
             build_orig=self.build_orig.value,
             build_url=self.build_url.value,
+            compare_url=self.compare_url.value,
         )
 
 
@@ -82,6 +84,7 @@ def filled(service: ServiceRow) -> dict[str, str]:
         "description": service.description,
         "build_orig": service.build_orig,
         "build_url": service.build_url,
+        "compare_url": service.compare_url,
     }
 
 
@@ -114,7 +117,7 @@ class BuildForm(StrictForm):
         url, sha256 = self.artifact_url.value, self.sha256.value
         if self.uploaded and url:
             return Invalid(
-                N_("There is a file and an address."), N_("Send the artifact as one or the other."), "artifact_url"
+                N_("There is a file and an address."), N_("Give the artifact as one or the other."), "artifact_url"
             )
         if self.uploaded and sha256 and self.uploaded != sha256:
             return Invalid(
@@ -126,12 +129,12 @@ class BuildForm(StrictForm):
         if url and not sha256:
             return Invalid(
                 N_("The SHA-256 of the artifact is missing."),
-                N_("Send it with the address, so that every host can verify what it got."),
+                N_("Give it with the address, so that every host can verify what it got."),
                 "sha256",
             )
         if sha256 and not url and not self.uploaded:
             return Invalid(
-                N_("There is a SHA-256 but no artifact."), N_("Send the file or its address with it."), "artifact_url"
+                N_("There is a SHA-256 but no artifact."), N_("Give the file or its address with it."), "artifact_url"
             )
         return None
 
@@ -140,15 +143,26 @@ class BuildForm(StrictForm):
         return Build(self.status.value, self.artifact_url.value, self.uploaded or self.sha256.value)
 
 
+class MarkForm(StrictForm):
+    """Whether a version can be reverted past."""
+
+    irreversible = Parsed(N_("Cannot be reverted past, because"), by(parse_text, "irreversible", 200), empty="")
+
+
 class VersionForm(BuildForm):
     """A version of a service."""
 
     version = Parsed(N_("Version"), by(parse_name, "version"))
     ref = Parsed(N_("Source reference"), by(parse_text, "ref", 200), empty="")
     description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
+    irreversible = Parsed(N_("Cannot be reverted past, because"), by(parse_text, "irreversible", 200), empty="")
 
     def new(self) -> NewVersion:
         """The version to add; call it on a form that :meth:`read` returned."""
         return NewVersion(
-            label=self.version.value, build=self.build(), ref=self.ref.value, description=self.description.value
+            label=self.version.value,
+            build=self.build(),
+            ref=self.ref.value,
+            description=self.description.value,
+            irreversible=self.irreversible.value,
         )

@@ -24,7 +24,7 @@ def _key(text: str) -> str:
     """Line ends as a file has them; nothing else is changed."""
     text = text.replace("\r\n", "\n").strip() + "\n"
     if len(text) > MAX_KEY:
-        raise Invalid(N_("This text is too long."), N_("Send at most %(limit)s characters."), "key", {"limit": MAX_KEY})
+        raise Invalid(N_("This text is too long."), N_("Give at most %(limit)s characters."), "key", {"limit": MAX_KEY})
     return text
 
 
@@ -34,7 +34,7 @@ def _password(field: str, text: str) -> str:
         return text
     raise Invalid(
         N_("This cannot be a password."),
-        N_("Send at most %(limit)s characters, without line breaks and control characters."),
+        N_("Give at most %(limit)s characters, without line breaks and control characters."),
         field,
         {"limit": MAX_PASSWORD},
     )
@@ -50,7 +50,7 @@ class CredentialForm(StrictForm):
             "kind",
             {kind.value: kind for kind in CredentialKind},
             N_("This is not a kind of credential."),
-            N_("Send one of: %(choices)s."),
+            N_("Use one of: %(choices)s."),
         ),
         empty=CredentialKind.KEY,
     )

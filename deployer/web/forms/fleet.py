@@ -31,7 +31,7 @@ def _weight(text: str) -> int:
         return int(text)
     raise Invalid(
         N_("This is not a weight."),
-        N_("Send a whole number from 0 to %(most)s."),
+        N_("Give a whole number from 0 to %(most)s."),
         "weight",
         {"most": MAX_WEIGHT},
     )

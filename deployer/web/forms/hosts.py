@@ -28,7 +28,7 @@ class HostForm(StrictForm):
             "reach",
             {reach.value: reach for reach in Reach},
             N_("This is not a way to reach a host."),
-            N_("Send one of: %(choices)s."),
+            N_("Use one of: %(choices)s."),
         ),
         empty=Reach.LOCAL,
     )

@@ -34,7 +34,7 @@ class ImportForm(StrictForm):
             "format",
             {name: name for name in FORMATS},
             N_("This is not a format that is read."),
-            N_("Send one of: %(choices)s."),
+            N_("Use one of: %(choices)s."),
         ),
         empty="",
     )

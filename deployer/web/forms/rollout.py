@@ -32,7 +32,7 @@ class RolloutForm(StrictForm):
             "on_failure",
             {choice.value: choice for choice in OnFailure},
             N_("This does not say what to do on failure."),
-            N_("Send one of: %(choices)s."),
+            N_("Use one of: %(choices)s."),
         ),
         default=OnFailure.STOP.value,
     )

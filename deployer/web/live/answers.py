@@ -19,9 +19,9 @@ from deployer.web.parameters import read_flag, read_one
 Answer = str | tuple[str, int]
 
 
-def page(template: str, view: View) -> str:
-    """The page as a whole: fresh, and rendered for its one reader."""
-    return render_template(template, **view.context, **_poller(view, _interval(view)))
+def page(template: str, view: View, **more: Any) -> str:
+    """The page as a whole: fresh, and rendered for its one reader. ``more`` stays as it is while it is open."""
+    return render_template(template, **view.context, **more, **_poller(view, _interval(view)))
 
 
 def answer(name: Hashable, cursor: Callable[[], int], view: Callable[[], View]) -> Answer:
@@ -58,4 +58,4 @@ def _poller(view: View, every: str) -> dict[str, Any]:
     the page is but a list: who starts something there is led to where it can be watched."""
     endpoint, args = view.address
     poll = url_for(endpoint, since=view.cursor, shown=view.shown or None, **args) if view.polls else None
-    return {"poll": poll, "every": every, "is_list": not view.regions}
+    return {"poll": poll, "every": every, "is_list": view.is_list}

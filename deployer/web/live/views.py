@@ -49,7 +49,7 @@ class Rows:
 @dataclass(frozen=True)
 class View:
     """A page at its ``cursor``. ``address`` is where it polls, endpoint and arguments, as long as it ``polls``.
-    ``context`` is what the page as a whole is rendered with."""
+    ``context`` is what the page as a whole is rendered with. A page ``is_list`` when nothing can be watched on it."""
 
     cursor: int
     moving: bool
@@ -59,6 +59,7 @@ class View:
     context: dict[str, Any] = field(default_factory=dict)
     poller: str = "shared/_poller.html"
     polls: bool = True
+    is_list: bool = False
 
     def _marked(self) -> Iterator[Part | Rows]:
         yield from (part for part in self.regions if part.rev is None)

@@ -21,7 +21,7 @@ def listed(wanted: HostFilter, part: Slice) -> View:
     return View(
         cursor=fingerprint(page),
         moving=any(host.check_by for host in page.rows),
-        address=("hosts.index_changes", {**args, "page": page.part.page} if page.part.page > 1 else args),
+        address=("hosts.index_changes", {**args, **page.address}),
         lists=(
             Rows(
                 Part("hosts", "hosts/_hosts.html", shown, swap="outerMorph"),
@@ -30,6 +30,7 @@ def listed(wanted: HostFilter, part: Slice) -> View:
             ),
         ),
         context={**shown, "labels": hosts.labels(retired=wanted.retired)},
+        is_list=True,
     )
 
 

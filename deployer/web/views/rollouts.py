@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from enum import Enum
 from typing import Any
 
-from deployer.queries import catalog, plans, rollouts, waves
+from deployer.domain.status import StepState
+from deployer.queries import catalog, history, logs, plans, rollouts, waves
+from deployer.queries.history import RolloutFilter
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import RolloutRow, StepRow
 from deployer.queries.waves import WaveRow
@@ -12,31 +16,49 @@ from deployer.web import liveness
 from deployer.web.live.views import Part, Rows, View
 
 
-def listed(part: Slice) -> View:
-    """The rollouts, newest first."""
+class AllHosts(Enum):
+    """The log of all hosts, in the place of a step's id."""
+
+    LOG = "all"
+
+
+ALL_HOSTS = AllHosts.LOG
+
+
+def listed(wanted: RolloutFilter, part: Slice) -> View:
+    """The rollouts that are wanted, newest first."""
     cursor = catalog.overall_revision()  # read first: what is read after it can only be newer, and then comes again
-    page = rollouts.rollouts(part)
+    page = history.history(part, wanted)
+    args = {name: value for name, value in asdict(wanted).items() if value}
+    shown = {"page": page, "args": args}
+    moving = any(told.rollout.moving for told in page.rows)
+    worker = liveness.watched(moving)
+    alive = {"alive": worker["alive"]}
     return View(
         cursor=cursor,
-        moving=any(rollout.moving for rollout in page.rows),
-        address=("rollouts.index_changes", {"page": page.part.page} if page.part.page > 1 else {}),
+        moving=moving,
+        address=("rollouts.index_changes", {**args, **page.address, **worker["watch"]}),
+        regions=(Part("worker", "shared/_worker.html", alive),),
         lists=(
             Rows(
-                Part("rollouts", "rollouts/_rollouts.html", {"page": page}, swap="outerMorph"),
-                tuple(Part(f"rollout-{row.id}", "rollouts/_row.html", {"rollout": row}) for row in page.rows),
+                Part("rollouts", "rollouts/_rollouts.html", shown, swap="outerMorph"),
+                tuple(Part(f"rollout-{told.rollout.id}", "rollouts/_row.html", {"told": told}) for told in page.rows),
                 page.part_of,
             ),
         ),
-        context={"page": page},
+        context={**shown, **alive, "wanted": wanted},
+        is_list=True,
     )
 
 
-def rollout(rollout_id: int, part: Slice, step_id: int | None) -> View:
-    """One rollout: how far it is, each host's step, wave by wave, and the log of one step if one is chosen."""
+def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: StepState | None) -> View:
+    """One rollout: how far it is, the steps that are wanted, wave by wave, and a log if one is chosen: a step's, by its
+    id, or that of all hosts."""
     cursor = rollouts.cursor(rollout_id)
     row = rollouts.rollout(rollout_id)
-    part = part.within(row.hosts)  # the list is long for a rollout of thousands of hosts
-    steps = rollouts.steps(rollout_id, with_lines=False, part=part)
+    hosts = getattr(row, wanted.value) if wanted else row.hosts
+    part = part.within(hosts)  # the list is long for a rollout of thousands of hosts
+    steps = rollouts.steps(rollout_id, with_lines=False, part=part, state=wanted)
     groups = waves.waves(rollout_id, steps[0].wave, steps[-1].wave) if steps else []
     worker = liveness.watched(row.moving)
     head = {
@@ -45,27 +67,39 @@ def rollout(rollout_id: int, part: Slice, step_id: int | None) -> View:
         "offers": plans.offers(row),
         "alive": worker["alive"],
     }
-    step = rollouts.step(rollout_id, step_id) if step_id else None
+    state = wanted.value if wanted else None
+    step = _log(rollout_id, log) if log else None
+    shown = {
+        "rollout": row,
+        "page": Page((), hosts, part),
+        "steps": steps,
+        "waves": {one.wave: one for one in groups},
+        "wanted": state,
+    }
+    polled = {"page": part.page, "state": state, **worker["watch"]}
     return View(
         cursor=cursor,
         moving=row.moving,
-        address=("rollouts.changes", {"rollout_id": rollout_id, "page": part.page, **worker["watch"]}),
-        regions=(
-            Part("rollout-head", "rollouts/_head.html", head),
-            *([Part("step-log", "rollouts/_log.html", {"step": step}, step.rev)] if step else []),
-            *(_wave(row, one) for one in groups if row.waves > 1),
-            *(_step(row, one) for one in steps),
+        address=("rollouts.changes", {"rollout_id": rollout_id, **polled}),
+        regions=(Part("rollout-head", "rollouts/_head.html", head), *([step] if step else [])),
+        lists=(
+            Rows(
+                Part("steps", "rollouts/_steps.html", shown, swap="outerMorph"),
+                (*(_wave(row, one) for one in groups if row.waves > 1), *(_step(row, one) for one in steps)),
+                (part.page, hosts),
+            ),
         ),
-        context={
-            **head,
-            "page": Page((), row.hosts, part),
-            "steps": steps,
-            "waves": {one.wave: one for one in groups},
-            "step": step,
-        },
+        context={**head, **shown, "step": step.shown["step"] if step else None},
         poller="rollouts/_poller.html",
         polls=row.moving,
     )
+
+
+def _log(rollout_id: int, log: int | AllHosts) -> Part:
+    if isinstance(log, AllHosts):
+        return Part("step-log", "rollouts/_log.html", {"step": {"merged": logs.merged(rollout_id)}})
+    step = rollouts.step(rollout_id, log)
+    return Part("step-log", "rollouts/_log.html", {"step": step}, step.rev)
 
 
 def _wave(row: RolloutRow, one: WaveRow) -> Part:

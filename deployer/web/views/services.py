@@ -14,16 +14,20 @@ from deployer.web.live.views import Part, Rows, View
 NEWEST = Slice(limit=12)  # versions beside the instances; version management has them all
 
 
-def services(search: str, part: Slice) -> View:
+def services(search: str, standing: catalog.Standing | None, part: Slice) -> View:
     """The services, newest first."""
     cursor = catalog.overall_revision()  # read first: what is read after it can only be newer, and then comes again
-    page = catalog.services(part, search)
-    listed = {"page": page, "search": search}
-    args = _given(q=search, page=page.part.page if page.part.page > 1 else None)
+    page = catalog.services(part, search, standing)
+    state = standing.value if standing else ""
+    args = _given(q=search, state=state)
+    listed = {"page": page, "search": search, "standing": state, "args": args}
+    worker = liveness.watched(any(service.under_way for service in page.rows))
+    alive = {"alive": worker["alive"]}
     return View(
         cursor=cursor,
         moving=any(service.locked for service in page.rows),
-        address=("services.index_changes", args),
+        address=("services.index_changes", {**args, **page.address, **worker["watch"]}),
+        regions=(Part("worker", "shared/_worker.html", alive),),
         lists=(
             Rows(
                 Part("services", "services/_services.html", listed, swap="outerMorph"),
@@ -31,7 +35,8 @@ def services(search: str, part: Slice) -> View:
                 page.part_of,
             ),
         ),
-        context=listed,
+        context={**listed, **alive},
+        is_list=True,
     )
 
 
@@ -48,7 +53,7 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
         moving=held,
         address=("services.changes", {"service_id": service_id, **worker["watch"]}),
         regions=(
-            Part("service-worker", "services/_worker.html", {"alive": worker["alive"]}),
+            Part("worker", "shared/_worker.html", {"alive": worker["alive"]}),
             Part("service-facts", "services/_facts.html", {"service": steady}),
             Part("service-actions", "services/_actions.html", {"service": _named(steady)}),
             Part("instance-versions", "services/_version_filter.html", {"service": _named(steady), "wanted": wanted}),
@@ -106,4 +111,4 @@ def _steady(row: ServiceRow) -> ServiceRow:
 def _named(row: ServiceRow) -> ServiceRow:
     """The service and which versions run, but not where: what need not come again with every host that is done."""
     running = tuple(replace(version, hosts=0) for version in row.running)
-    return replace(row, instances=0, locked=0, failed=0, running=running, last=None)
+    return replace(row, instances=0, locked=0, failed=0, unverified=0, running=running, last=None, under_way=())

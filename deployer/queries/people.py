@@ -1,0 +1,65 @@
+"""What pages show of people and of the tokens they gave to programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from deployer.domain.access import Role, Scope
+from deployer.extensions import db
+from deployer.models import Rollout, Token, User
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """A person. ``tokens`` counts those that are valid; ``last`` is when they last started a rollout."""
+
+    id: int
+    name: str
+    role: Role
+    active: bool
+    created: datetime
+    tokens: int
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A token, without its secret: nobody has that but its owner."""
+
+    id: int
+    name: str
+    scope: Scope
+    created: datetime
+    revoked: datetime | None
+
+
+def people() -> list[PersonRow]:
+    """All of them, by name."""
+    tokens = (
+        select(Token.user_id, func.count().label("valid"))
+        .where(Token.revoked.is_(None))
+        .group_by(Token.user_id)
+        .subquery()
+    )
+    last = select(Rollout.created_by, func.max(Rollout.created).label("at")).group_by(Rollout.created_by).subquery()
+    query = (
+        select(User.id, User.name, User.role, User.active, User.created, func.coalesce(tokens.c.valid, 0), last.c.at)
+        .outerjoin(tokens, tokens.c.user_id == User.id)
+        .outerjoin(last, last.c.created_by == User.name)
+        .order_by(User.name)
+    )
+    return [PersonRow(*row) for row in db.session.execute(query)]
+
+
+def tokens_of(name: str) -> list[TokenRow]:
+    """A person's tokens: the valid ones first, the newest first."""
+    query = (
+        select(Token.id, Token.name, Token.scope, Token.created, Token.revoked)
+        .join(User, User.id == Token.user_id)
+        .where(User.name == name)
+        .order_by(Token.revoked.is_not(None), Token.id.desc())
+    )
+    return [TokenRow(*row) for row in db.session.execute(query)]

@@ -1,0 +1,58 @@
+"""The log of a rollout: of all hosts in one, searched, followed and held still while it grows."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.scripted import Scripted
+from tests.browser.visits import is_marked, mark
+
+
+def test_the_logs_of_all_hosts_are_merged_live(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4")
+    page.goto(f"/rollouts/{rollout}")
+    mark(page)
+    page.get_by_role("link", name="All hosts", exact=True).click()
+    log = page.locator("#step-log")
+    lines = log.locator(".line")
+    expect(page.get_by_role("heading", name="Log of all hosts")).to_be_visible()
+    for hostname in ("demo-3", "demo-4"):
+        expect(lines.filter(has_text=re.compile(rf"\d\d:\d\d:\d\d {hostname} Installing 1\.2\.0\."))).to_be_visible()
+    service.open_gate()
+    for hostname in ("demo-3", "demo-4"):
+        expect(lines.filter(has_text=f"{hostname} 1.2.0 is in place.")).to_be_visible()
+    assert is_marked(page)
+
+    page.goto(f"/rollouts/{rollout}?log=all")
+    expect(log).to_contain_text("1.2.0 is in place.")
+    page.get_by_role("searchbox", name="Search the log").fill("demo-4 INSTALLING")
+    expect(log.locator(".line:visible")).to_have_count(1)
+    expect(page.locator("#log-found")).to_have_text(re.compile(r"^1 of \d+ lines$"))
+
+
+def test_who_holds_it_still_reads_on_while_it_grows(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    page.goto(f"/rollouts/{service.roll_out('1.2.0', 'demo-3')}")
+    log = page.locator("#step-log")
+    expect(log).to_contain_text("Installing 1.2.0.")
+    page.get_by_label("Follow").uncheck()
+    service.open_gate()
+    expect(page.locator("#log-new")).to_have_text(re.compile(r"^[1-9]\d* new lines$"))
+    expect(log).not_to_contain_text("is in place")
+    page.get_by_label("Follow").check()
+    expect(log).to_contain_text("1.2.0 is in place.")
+    expect(page.locator("#log-new")).to_have_text("")
+
+
+def test_the_hosts_of_one_state_are_listed_alone(page: Page, service: Scripted) -> None:
+    service.break_host("demo-4")
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4", "demo-5", stop_after="3")
+    service.demo.wait_for_rollout(rollout)
+    page.goto(f"/rollouts/{rollout}")
+    page.get_by_role("link", name="1 Failed", exact=True).click()
+    expect(page.get_by_role("table").get_by_role("rowheader")).to_have_text(["demo-4"])
+    page.get_by_role("link", name="Show all").click()
+    expect(page.get_by_role("table").get_by_role("rowheader")).to_have_text(["demo-3", "demo-4", "demo-5"])

@@ -1,0 +1,50 @@
+"""One's own tokens: made on a page, shown once, revoked at once; and the people there are."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from deployer.operations import people as operations
+from deployer.queries import people
+from tests.web.conftest import Visitor
+from tests.world import World
+
+
+def test_a_token_is_shown_once_works_and_is_revoked(visitor: Visitor, world: World) -> None:
+    page = visitor.post("/people/me/tokens", {"name": "ci", "scope": "builds"})
+    found = re.search(r"<code>(dpl_[0-9a-f]{64})</code>", page.text)
+    assert found
+    assert page.headers["Cache-Control"] == "no-store"
+    secret = found[1]
+    assert secret not in visitor.get("/people/me").text
+    calls = visitor.client.application.test_client()
+    assert calls.get("/api/v1/services", headers=world.bearer(secret)).status_code == 200
+    assert calls.post("/api/v1/hosts", data={}, headers=world.bearer(secret)).status_code == 403
+    (token,) = [one for one in people.tokens_of("ann") if one.name == "ci"]
+    assert visitor.post(f"/people/me/tokens/{token.id}/revoke").status_code == 303
+    assert calls.get("/api/v1/services", headers=world.bearer(secret)).status_code == 401
+    assert "Revoked" in visitor.get("/people/me").text
+
+
+def test_nobody_revokes_anothers_token(visitor: Visitor, world: World) -> None:
+    (token, *_) = people.tokens_of("ann")
+    viewer = Visitor(visitor.client.application.test_client())
+    viewer.sign_in("vic")
+    assert viewer.post(f"/people/me/tokens/{token.id}/revoke").status_code == 404
+    assert operations.by_token(world.token) is not None
+
+
+@pytest.mark.parametrize("data", [{"name": "", "scope": "read"}, {"name": "ci", "scope": "all"}, {"name": "ci"}])
+def test_a_token_that_cannot_be_made_is_refused(visitor: Visitor, world: World, data: dict[str, str]) -> None:
+    before = people.tokens_of("ann")
+    assert visitor.post("/people/me/tokens", data).status_code == 422
+    assert people.tokens_of("ann") == before
+
+
+def test_the_people_are_listed_with_their_roles(visitor: Visitor, world: World) -> None:
+    page = visitor.get("/people").text
+    assert re.findall(r'<th scope="row">(\w+)', page) == ["ann", "vic"]
+    assert "Administrator" in page
+    assert "Viewer" in page
