@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from deployer import models  # noqa: F401 (the tables must be known before the first migration or query)
 from deployer.config import Settings, read_settings
 from deployer.domain.ids import ID
-from deployer.extensions import babel, csrf, db, login, migrate, prepare_engine
+from deployer.extensions import babel, csrf, db, login, prepare_engine
 from deployer.resources import PACKAGE, folder
 from deployer.web import (
     api,
@@ -79,7 +79,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(folder("migrations")), render_as_batch=True)
     csrf.init_app(app)
     babel.init_app(app, locale_selector=language.choose_language)
     login.init_app(app)

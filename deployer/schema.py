@@ -1,37 +1,21 @@
-"""The database's schema and its migrations."""
+"""Which revision of the schema the database has, and which one the program needs. In the application's context."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from alembic import command
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from flask import current_app
+from sqlalchemy import inspect, text
 
 from deployer.extensions import db
-
-
-def upgrade(revision: str = "head") -> None:
-    """Bring the database up to ``revision``. In the application's context, like everything here."""
-    command.upgrade(_config(), revision)
-
-
-def downgrade(revision: str = "-1") -> None:
-    """Bring the database down to ``revision``."""
-    command.downgrade(_config(), revision)
+from deployer.resources import folder
 
 
 def current() -> str | None:
     """The revision that the database has; None when it has none."""
     with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
-def newest() -> str | None:
-    """The revision that this program needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
-
-
-def _config() -> Any:
-    return current_app.extensions["migrate"].migrate.get_config()
+def newest() -> str:
+    """The revision that this program needs: by the names of the migrations, which begin with their revisions."""
+    return max(file.name for file in folder("migrations").glob("versions/[0-9]*.py")).partition("_")[0]

@@ -63,11 +63,11 @@ def settings_for(home: Path, database_url: str, redis_url: str = "") -> Settings
 
 def migrated(settings: Settings) -> None:
     """Bring the database to the newest schema, by the migrations and nothing else."""
-    import flask_migrate
+    from deployer import migrating
 
     app = create_app(settings)
     with app.app_context():
-        flask_migrate.upgrade()
+        migrating.upgrade()
         db.session.remove()
         db.engine.dispose()
 

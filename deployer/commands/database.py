@@ -9,7 +9,7 @@ import click
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from deployer import schema
+from deployer import migrating, schema
 from deployer.commands.inside import FAILED, REFUSED, application, stop, unreachable
 
 
@@ -42,7 +42,7 @@ def _revision(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 def upgrade(revision: str) -> None:
     """Bring the database up to REVISION (default: the newest). It is made if it is not there."""
     with _migrating():
-        schema.upgrade(revision)
+        migrating.upgrade(revision)
 
 
 @db.command()
@@ -50,7 +50,7 @@ def upgrade(revision: str) -> None:
 def downgrade(revision: str) -> None:
     """Bring the database down to REVISION (default: one step). What the newer schema kept is lost."""
     with _migrating():
-        schema.downgrade(revision)
+        migrating.downgrade(revision)
 
 
 @db.command()

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deployer import lifetime, schema
+from deployer import lifetime, migrating
 from deployer.app import create_app
 from deployer.config import Settings
 from deployer.demo import report
@@ -75,7 +75,7 @@ def _migrated(settings: Settings) -> tuple[list[Spot], list[str]]:
     and what went wrong."""
     directory = hosts_directory(settings.home)
     with create_app(settings).app_context():
-        schema.upgrade()
+        migrating.upgrade()
         spots = recorded(directory)
         servers, problems = machines(settings.home, directory, ACTOR)
         keep(settings.home, servers)

@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from deployer import artifacts, schema
+from deployer import artifacts, migrating
 from deployer.app import create_app
 from deployer.config import Settings, sqlite_url
 from deployer.demo.artifacts import build_artifact
@@ -140,7 +140,7 @@ def _recipe() -> ReleaseRecipe:
 def _describe(settings: Settings, place: Place, shas: Shas, key: str) -> None:
     """Fill a new database, and keep the sign-in."""
     with create_app(settings).app_context():
-        schema.upgrade()
+        migrating.upgrade()
         add_credential(settings.home, key, ACTOR)
         host_ids = {hostname: _describe_host(settings.home, place, hostname) for hostname in place.addresses}
         for service in SERVICES:
