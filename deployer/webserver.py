@@ -10,6 +10,7 @@ from deployer.lifetime import die_with_parent
 worker_class = "gthread"
 workers = 2
 threads = 8
+preload_app = True  # loaded once, for all processes; nothing is connected or started before they fork
 keepalive = 30  # pages poll; a new connection for every poll would cost more than the answer
 graceful_timeout = 10
 control_socket_disable = True
