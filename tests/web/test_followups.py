@@ -92,7 +92,14 @@ def test_at_the_gate_one_goes_on_with_some_and_leaves_out_the_others(visitor: Vi
     assert answer.status_code == 204
     assert events(answer)["closeDialog"] == {"otherwise": f"/rollouts/{rollout_id}", "leave": False}
     assert states(rollout_id) == {"web-1": "succeeded", "web-2": "skipped", "web-3": "queued"}
-    assert "1 left out" in visitor.get(f"/rollouts/{rollout_id}").text
+    tally = re.search(r"<ul class=\"tally\">.*?</ul>", visitor.get(f"/rollouts/{rollout_id}").text, re.DOTALL)
+    assert tally
+    assert [" ".join(re.sub(r"<[^>]*>", "", item).split()) for item in tally[0].split("</li>")] == [
+        "1 Succeeded",
+        "1 Queued",
+        "1 Left out",
+        "",
+    ]
 
 
 def test_a_gate_that_somebody_else_opened_is_told_in_the_dialog(visitor: Visitor, world: World) -> None:

@@ -115,7 +115,9 @@ class TestService:
         new = NewInstance(world.hosts["web-5"], world.versions["1.1.0"], 8000)
         fleet.record_instance(world.service, new, ADMIN)
         sent = standing.poll()
-        assert set(sent) == {"service-facts", "instances"}
+        version = f"version-{world.versions['1.1.0']}"
+        assert set(sent) == {"service-facts", "instances", version}
+        assert "on 4 hosts" in sent[version]
         assert "web-5" in sent["instances"]
 
     def test_the_filter_by_version_follows_what_runs(self, visitor: Visitor, world: World) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 WIDTH = 6  # characters of a mark
@@ -61,24 +61,28 @@ class View:
     polls: bool = True
     is_list: bool = False
 
-    def _marked(self) -> Iterator[Part | Rows]:
-        yield from (part for part in self.regions if part.rev is None)
-        yield from self.lists
-        yield from (row for one in self.lists for row in one.rows if row.rev is None)
+    @cached_property
+    def _fixed(self) -> list[Part | Rows]:
+        """What every version of the page has, without what has a revision."""
+        return [*(part for part in self.regions if part.rev is None), *self.lists]
+
+    @cached_property
+    def _rows(self) -> list[Part]:
+        return [row for one in self.lists for row in one.rows if row.rev is None]
 
     @cached_property
     def shown(self) -> str:
         """What a page that shows this polls with: the marks of everything that has no revision, in order."""
-        return "".join(one.mark for one in self._marked())
+        return "".join(one.mark for one in (*self._fixed, *self._rows))
 
     def changes(self, since: int, shown: str) -> list[Part]:
         """What has to be swapped in a page at the cursor ``since`` that shows ``shown``."""
-        marked = list(self._marked())
-        before = [shown[start : start + WIDTH] for start in range(0, len(shown), WIDTH)]
-        if len(before) == len(marked):
-            other = {id(one) for one, its in zip(marked, before, strict=True) if one.mark != its}
-        else:  # another number of rows, or another version of this program; the lists are then other ones as well
-            other = {id(one) for one in marked}
+        marks = [shown[start : start + WIDTH] for start in range(0, len(shown), WIDTH)]
+        fixed, rows = marks[: len(self._fixed)], marks[len(self._fixed) :]
+        # Of other rows one cannot tell which is which; nor of anything after another version of this program has come.
+        rows = rows if len(rows) == len(self._rows) else [""] * len(self._rows)
+        before = zip_longest((*self._fixed, *self._rows), (*fixed, *rows))
+        other = {id(one) for one, its in before if one is not None and one.mark != its}
 
         def is_other(part: Part) -> bool:
             # A cursor ahead of ours was handed out by a database that has been restored since.
@@ -86,8 +90,8 @@ class View:
 
         changed = [part for part in self.regions if is_other(part)]
         for one in self.lists:
-            rows = [row for row in one.rows if is_other(row)]
-            changed += [one.whole] if id(one) in other or len(rows) > MANY else rows
+            differ = [row for row in one.rows if is_other(row)]
+            changed += [one.whole] if id(one) in other or len(differ) > MANY else differ
         return changed
 
 

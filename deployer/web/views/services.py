@@ -75,7 +75,8 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                     swap="outerMorph",
                 ),
                 tuple(
-                    Part(f"version-{one.id}", "services/_version.html", {"version": one}, one.rev)
+                    # Without a revision: on how many hosts it is changes with theirs.
+                    Part(f"version-{one.id}", "services/_version.html", {"version": replace(one, rev=0)})
                     for one in versions.rows
                 ),
                 versions.count,
