@@ -14,7 +14,6 @@ from deployer.domain.hosts import HostChoice
 from deployer.domain.reach import CredentialKind, Secret
 from deployer.domain.status import Evidence, InstanceStatus, Reach, RolloutState, StepState
 from deployer.extensions import db
-from deployer.models import Host
 from deployer.operations import checks, credentials, host_keys, hosts, probes
 from deployer.operations.credentials import NewCredential
 from deployer.queries import hosts as host_queries
@@ -41,7 +40,7 @@ def first(app: Flask, real_fleet: Fleet, sshd: Sshd) -> int:
     key = sshd.key.read_text()
     credentials.add(NewCredential("deploy", CredentialKind.KEY, fingerprint(sshd.key), Secret(key)), ADMIN)
     host_id = real_fleet.hosts[0]
-    host = hosts.as_it_is(db.session.get_one(Host, host_id))
+    host = hosts.as_it_is(host_id)
     by_ssh = replace(host, reach=Reach.SSH, ssh_user="root", ssh_port=sshd.port, credential="deploy")
     db.session.rollback()
     hosts.change_host(host_id, by_ssh, ADMIN)

@@ -13,7 +13,7 @@ from deployer.domain.access import Actor, Role
 from deployer.domain.errors import Conflict, Forbidden, NotFound
 from deployer.domain.status import Reach
 from deployer.extensions import db
-from deployer.models import AuditEntry, Host
+from deployer.models import AuditEntry
 from deployer.operations import checks, host_keys, hosts
 from deployer.operations.hosts import NewHost
 from deployer.queries import hosts as queries
@@ -133,6 +133,6 @@ def test_a_key_that_was_shown_at_another_address_cannot_be_approved_any_more(hos
     host_keys.offer(host_id, key(0))
     host_keys.trust(host_id, host_keys.fingerprint(key(0)), ADMIN)
     host_keys.offer(host_id, key(1))
-    as_it_is = hosts.as_it_is(db.session.get_one(Host, host_id))
+    as_it_is = hosts.as_it_is(host_id)
     hosts.change_host(host_id, replace(as_it_is, address="192.0.2.77"), ADMIN)
     assert shown(host_id) == {key(0): True}  # which refuses whatever else answers there

@@ -222,7 +222,7 @@ def test_the_secret_is_nowhere_but_sealed(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(credentials, "audit", crash)
+    monkeypatch.setattr(credentials, "audit_each", crash)
     crashed = visitor.post("/credentials", password | {"name": "crash"})
     assert crashed.status_code == 500
     said.append(crashed.text)

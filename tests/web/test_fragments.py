@@ -13,6 +13,7 @@ from flask_login import login_user
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 
+from deployer.domain.errors import Invalid
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import Barrier, StartRollout
@@ -21,13 +22,13 @@ from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
-from deployer.operations.imports import ImportPlan, LeftOut
+from deployer.operations.import_plan import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
-from deployer.web import choosing, comparing, following, liveness, present
+from deployer.web import choosing, comparing, following, importing, liveness, present
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
@@ -44,7 +45,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
     "rollouts": {"wanted": history.RolloutFilter()},
-    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
+    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", {"": Invalid("why")}),), {}), "why": importing.why},
 }
 
 SignIn = Callable[[str], Visitor]
