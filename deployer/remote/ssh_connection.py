@@ -132,6 +132,7 @@ class Link:
                 connection = await self._shake_hands(settings, tunnel)
         except BaseException:
             self.close()
+            self._settings = None  # what was missing may be there at the next try
             raise
         self._connection = connection
         return connection

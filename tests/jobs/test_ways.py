@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,24 @@ from deployer.domain.hosts import HostChoice
 from deployer.domain.reach import CredentialKind, Secret
 from deployer.domain.status import Evidence, InstanceStatus, Reach, RolloutState, StepState
 from deployer.extensions import db
+from deployer.jobs.check import look_at
+from deployer.jobs.database import Threads
+from deployer.jobs.drain import ways
+from deployer.jobs.ways import WayTo
 from deployer.operations import checks, credentials, host_keys, hosts, probes
 from deployer.operations.credentials import NewCredential
+from deployer.operations.places import Place, host_places
 from deployer.queries import hosts as host_queries
 from deployer.queries import rollouts
 from deployer.queries.rollouts import StepRow
+from deployer.remote.ssh import SshHosts
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
 from tests.jobs.test_drain import drain
 from tests.sshd import Sshd, fingerprint, make_key, missing_sshd, public_key
 from tests.world import ADMIN
+
+Later = Callable[[], Place]
 
 
 @pytest.fixture
@@ -113,3 +122,41 @@ def test_a_test_of_the_connection_goes_the_same_way(app: Flask, real_fleet: Flee
     found = host_queries.host(first).facts
     assert found is not None
     assert (found.user, found.directory) == ("root", "writable")
+
+
+def test_a_key_that_comes_late_from_where_the_host_was_before_waits_for_nobodys_approval(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    checks.ask(first, ADMIN)
+    (taken,) = checks.waiting_checks()
+    moved = replace(hosts.as_it_is(first), address=ADDRESSES[1])
+    hosts.change_host(first, moved, ADMIN)
+    assert asyncio.run(in_one_job(app, look, taken.place)) == ["host key unknown"]
+    assert host_queries.keys(first) == []
+
+
+def test_a_key_that_is_approved_while_a_job_runs_counts_for_what_it_does_next(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    def approved() -> Place:
+        host_keys.trust(first, fingerprint(sshd.host_keys[0]), ADMIN)
+        return host_places([first])[first]  # as a job reads it for each step that it takes
+
+    before = host_places([first])[first]
+    assert asyncio.run(in_one_job(app, look, before, approved)) == ["host key unknown", ""]
+
+
+async def look(to: WayTo, place: Place) -> str:
+    """How a check of the host there ends."""
+    return (await look_at(to(place), place)).kind
+
+
+async def in_one_job(app: Flask, do: Callable[[WayTo, Place], Awaitable[str]], *places: Place | Later) -> list[str]:
+    """What ``do`` comes to at each of the places, one after the other, over the ways of one job."""
+    database = Threads(app)
+    try:
+        async with SshHosts() as ssh:
+            to = ways(app.config["SETTINGS"].home, ssh, database).to
+            return [await do(to, place if isinstance(place, Place) else await database(place)) for place in places]
+    finally:
+        database.shutdown()

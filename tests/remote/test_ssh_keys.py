@@ -85,6 +85,28 @@ def test_without_a_pinned_key_the_workers_known_hosts_count(sshd: Sshd, user: Pa
     failure(HostKeyChanged, target, user)
 
 
+def test_a_key_that_is_revoked_by_one_name_of_a_host_is_trusted_by_none(sshd: Sshd, user: Path, tmp_path: Path) -> None:
+    target = sshd.target(tmp_path, host_keys=())
+    place, name = f"[{sshd.address}]:{sshd.port}", f"[host-1]:{sshd.port}"
+    for revoked, trusted in ((place, name), (name, place)):
+        known_hosts(user, f"@revoked {revoked} {sshd.host_key}", f"{trusted} {sshd.host_key}")
+        assert "revoked" in failure(HostKeyChanged, target, user).cause
+
+
+def test_what_is_added_to_known_hosts_while_a_job_runs_counts_for_what_it_does_next(
+    sshd: Sshd, user: Path, tmp_path: Path
+) -> None:
+    async def approved_meanwhile() -> str:
+        async with SshHosts(account=Account(user, "")) as hosts:
+            host = hosts.runner(sshd.target(tmp_path, host_keys=()))
+            with pytest.raises(HostKeyUnknown):
+                await greet(host)
+            known_hosts(user, f"[{sshd.address}]:{sshd.port} {sshd.host_key}")
+            return await greet(host)
+
+    assert asyncio.run(approved_meanwhile()) == "hello"
+
+
 def test_with_a_pinned_key_the_workers_known_hosts_do_not_count(sshd: Sshd, user: Path, tmp_path: Path) -> None:
     known_hosts(user, f"[{sshd.address}]:{sshd.port} {sshd.host_key}")
     other = public_key(make_key(tmp_path / "other"))
@@ -216,7 +238,12 @@ def test_without_a_secret_the_workers_agent_opens_the_host(sshd: Sshd, user: Pat
     failure(AuthenticationFailed, sshd.target(tmp_path, secret=Password("x")), user, agent=agent)
 
 
-def test_what_the_worker_has_is_read_once_for_all_hosts(sshd: Sshd, user: Path, tmp_path: Path) -> None:
+def test_what_the_worker_has_is_read_once_for_all_hosts(
+    sshd: Sshd, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Account] = []
+    known = Account._known_hosts
+    monkeypatch.setattr(Account, "_known_hosts", lambda self: read.append(self) or known(self))
     known_hosts(user, f"[{sshd.address}]:{sshd.port} {sshd.host_key}")
     key = shutil.copy(sshd.key, user / ".ssh" / "id_ed25519")
 
@@ -224,11 +251,11 @@ def test_what_the_worker_has_is_read_once_for_all_hosts(sshd: Sshd, user: Path, 
         async with SshHosts(account=Account(user, "")) as hosts:
             targets = [sshd.target(tmp_path, hostname=f"h{n}", host_keys=(), secret=None) for n in range(2)]
             said = [await greet(hosts.runner(targets[0]))]
-            known_hosts(user)
             key.unlink()
             return [*said, await greet(hosts.runner(targets[1]))]
 
     assert asyncio.run(two_hosts()) == ["hello"] * 2
+    assert len(read) == 1
 
 
 def test_the_workers_ssh_config_counts_where_the_target_leaves_room(sshd: Sshd, user: Path, tmp_path: Path) -> None:
