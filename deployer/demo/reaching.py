@@ -7,10 +7,10 @@ from pathlib import Path
 
 from deployer import sealing
 from deployer.demo.fleet import free_port, is_free
-from deployer.demo.machines import USER, Machine, host_key, host_key_file, is_loopback
+from deployer.demo.machines import USER, Machine, host_key, host_key_file
 from deployer.domain.access import Actor
 from deployer.domain.errors import Refused
-from deployer.domain.reach import CredentialKind, Secret, fingerprint
+from deployer.domain.reach import CredentialKind, Secret, fingerprint, is_loopback
 from deployer.domain.status import Reach
 from deployer.operations import credentials, host_keys, hosts
 from deployer.operations.credentials import NewCredential

@@ -13,7 +13,7 @@ from deployer.domain.reach import CredentialKind
 from deployer.operations import credentials
 from deployer.operations.credentials import NewCredential
 from deployer.operations.existing import check_nobody_works, lock_with_services
-from deployer.operations.hosts import insert_hosts, taken_name, update_hosts
+from deployer.operations.hosts import insert_hosts, update_hosts
 from deployer.operations.import_plan import ImportPlan
 from deployer.operations.transaction import transaction
 
@@ -59,5 +59,5 @@ def apply(planned: Callable[[], ImportPlan], digest: str, actor: Actor) -> Impor
             insert_hosts([added.host for added in plan.added], actor)
             update_hosts({changed.host_id: changed.host for changed in plan.changed}, revs, actor)
             return plan
-    except IntegrityError:
-        raise taken_name() from None
+    except IntegrityError:  # somebody has just added a host, or a credential, of a name that was free
+        raise ImportChanged(planned()) from None

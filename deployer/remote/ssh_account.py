@@ -96,12 +96,13 @@ class Account:
     def settings(self, target: SshTarget) -> Settings:
         """How to connect to ``target``. Blocks; raises :class:`RunnerError` when something cannot be read."""
         config = self._ssh / "config"
+        counts = not target.as_given and os.access(config, os.R_OK)
         try:
             options = asyncssh.SSHClientConnectionOptions(
                 host=target.address,
                 port=target.port or (),
                 username=target.user or (),
-                config=[str(config)] if os.access(config, os.R_OK) else None,
+                config=[str(config)] if counts else None,
                 known_hosts=None,
                 client_keys=None,
                 x509_trusted_certs=None,

@@ -229,5 +229,6 @@ def bastion_of(target: SshTarget, jump: str) -> SshTarget:
         port=int(port) if port else None,
         jump=before or NO_JUMP,
         host_keys=(),
+        as_given=False,
         secret=None if isinstance(target.secret, Password) else target.secret,
     )

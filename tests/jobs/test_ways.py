@@ -18,7 +18,7 @@ from deployer.extensions import db
 from deployer.jobs.check import look_at
 from deployer.jobs.database import Threads
 from deployer.jobs.drain import ways
-from deployer.jobs.ways import WayTo
+from deployer.jobs.ways import Ways, WayTo
 from deployer.operations import checks, credentials, host_keys, hosts, probes
 from deployer.operations.credentials import NewCredential
 from deployer.operations.places import Place, host_places
@@ -160,3 +160,22 @@ async def in_one_job(app: Flask, do: Callable[[WayTo, Place], Awaitable[str]], *
             return [await do(to, place if isinstance(place, Place) else await database(place)) for place in places]
     finally:
         database.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("address", "directory", "as_given"),
+    [
+        ("127.7.7.7", "hosts/demo-1", True),
+        ("127.7.7.7", "/srv/apps", False),
+        ("192.0.2.9", "hosts/demo-1", False),
+        ("localhost", "hosts/demo-1", False),
+    ],
+)
+def test_the_ssh_config_of_the_workers_user_is_not_for_the_hosts_that_the_demo_serves_itself(
+    tmp_path: Path, address: str, directory: str, as_given: bool
+) -> None:
+    async def nobody(place: Place, key: str) -> None:
+        pytest.fail(f"{key} was offered")
+
+    there = Place(0, 0, "", {}, "demo-1", address, Reach.SSH, str(tmp_path / directory), 0)
+    assert Ways(tmp_path, SshHosts(), nobody)._target(there).as_given is as_given

@@ -21,6 +21,7 @@ from deployer.remote.ssh_failures import (
     HostKeyChanged,
     HostKeyUnknown,
     KeyUnreadable,
+    NameUnknown,
     PermissionRefused,
 )
 from tests.conftest import need
@@ -39,6 +40,13 @@ def test_an_unknown_host_key_is_shown_and_never_accepted(sshd: Sshd, user: Path,
     assert "approve it on the host's page or with deployer host trust" in error.remedy
     assert not list((user / ".ssh").iterdir())
     assert reach(sshd.target(tmp_path, host_keys=(error.key,)), user) == "hello"
+
+
+def test_a_host_key_that_is_too_long_to_be_approved_here_says_where_else() -> None:
+    known = "approve it on the host's page"
+    for length, words in ((1396, known), (2764, "too long to be approved here")):
+        error = HostKeyUnknown(SshTarget("host-1", "192.0.2.1", "/srv"), "ssh-rsa " + "A" * length, "SHA256:x")
+        assert words in error.remedy
 
 
 def test_a_changed_host_key_is_loud_and_nothing_is_sent(sshd: Sshd, user: Path, tmp_path: Path) -> None:
@@ -256,6 +264,14 @@ def test_what_the_worker_has_is_read_once_for_all_hosts(
 
     assert asyncio.run(two_hosts()) == ["hello"] * 2
     assert len(read) == 1
+
+
+def test_where_everything_is_as_given_the_workers_ssh_config_does_not_count(
+    sshd: Sshd, user: Path, tmp_path: Path
+) -> None:
+    (user / ".ssh" / "config").write_text("Host *\n  ProxyJump nowhere.invalid\n  HostName nowhere.invalid\n  Port 1\n")
+    failure(NameUnknown, sshd.target(tmp_path), user)
+    assert reach(sshd.target(tmp_path, as_given=True), user) == "hello"
 
 
 def test_the_workers_ssh_config_counts_where_the_target_leaves_room(sshd: Sshd, user: Path, tmp_path: Path) -> None:

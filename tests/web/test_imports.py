@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from werkzeug.test import EnvironBuilder
 
 from deployer.domain.reach import CredentialKind
 from deployer.domain.status import Evidence, Reach
 from deployer.extensions import db
 from deployer.models import AuditEntry, Instance
-from deployer.operations import credentials, hosts
+from deployer.operations import credentials, hosts, imports
 from deployer.operations.credentials import NewCredential
 from deployer.operations.hosts import NewHost
 from deployer.queries import credentials as credential_queries
@@ -178,6 +179,21 @@ def test_what_an_import_costs_does_not_grow_with_the_hosts_that_it_changes(visit
     assert (row.address, row.description, row.labels) == ("127.0.0.8", "many", ("many",))
     evidence = {one.evidence for one in queries.instances(row.id)}
     assert evidence == {Evidence.RECORDED}
+
+
+def test_whoever_is_faster_with_a_name_makes_it_another_plan(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Host a\n IdentityFile ~/.ssh/id_ed25519\n"
+    shown = api(visitor, world, content=text).json["data"]
+
+    def late(*_: object) -> None:
+        raise IntegrityError("", None, Exception())
+
+    monkeypatch.setattr(imports.credentials, "insert", late)
+    refused = api(visitor, world, content=text, plan=shown["plan"])
+    assert (refused.status_code, list(refused.json["errors"])) == (409, ["plan"])
+    assert "a" not in names()
 
 
 def test_a_key_of_an_ssh_configuration_becomes_a_credential_once(visitor: Visitor, world: World) -> None:
