@@ -24,7 +24,8 @@ from deployer.operations.credentials import NewCredential
 from deployer.operations.places import Place, host_places
 from deployer.queries import hosts as host_queries
 from deployer.queries import rollouts
-from deployer.queries.rollouts import StepRow
+from deployer.queries import steps as step_queries
+from deployer.queries.steps import StepRow
 from deployer.remote.ssh import SshHosts
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
@@ -59,7 +60,7 @@ def first(app: Flask, real_fleet: Fleet, sshd: Sshd) -> int:
 def upgrade(app: Flask, fleet: Fleet, host_id: int, target: str = "1.4.0") -> tuple[RolloutState, StepRow]:
     rollout_id = fleet.start(target, hosts=HostChoice(everyone=False, ids=(host_id,)))
     drain(app)
-    (step,) = rollouts.steps(rollout_id)
+    (step,) = step_queries.steps(rollout_id)
     return rollouts.rollout(rollout_id).state, step
 
 

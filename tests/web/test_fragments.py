@@ -25,6 +25,7 @@ from deployer.operations import steps
 from deployer.operations.import_plan import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
+from deployer.queries import steps as step_queries
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
@@ -154,8 +155,8 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
         "kinds": {CredentialKind.KEY: "private key"},
         "rollout": rollouts.rollout(rollout_id),
-        "steps": rollouts.steps(rollout_id),
-        "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
+        "steps": step_queries.steps(rollout_id),
+        "step": step_queries.step(rollout_id, step_queries.telling_step(rollout_id) or 0),
         "told": history.history(Slice(), history.RolloutFilter()).rows[0],
         "services": history.services(),
         "people": history.people(),
@@ -247,7 +248,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
 def fragments(world: World, rollout_id: int) -> dict[str, str]:
     """The address of everything that is served alone, and the id that its root carries."""
     service = f"/services/{world.service}"
-    step = rollouts.telling_step(rollout_id)
+    step = step_queries.telling_step(rollout_id)
     return {
         f"{service}/instances": "instances",
         f"{service}/changes?since=0": "poller",
