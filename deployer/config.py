@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
@@ -15,6 +14,8 @@ from urllib.parse import quote
 import redis
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from deployer import private_files
 
 MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
 DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -144,11 +145,5 @@ def _kept_secret(home: Path) -> str:
     file = home / "secret_key"
     if not file.exists():
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mine = home / f"secret_key.{os.getpid()}"
-        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_hex(32))
-        # A link appears whole or not at all: of several first processes all read the same secret.
-        with contextlib.suppress(FileExistsError):
-            file.hardlink_to(mine)
-        mine.unlink()
+        private_files.make_once(file, secrets.token_hex(32))
     return file.read_text().strip()

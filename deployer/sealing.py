@@ -12,7 +12,7 @@ import binascii
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from deployer import private_files
 from deployer.domain.reach import Credential, Secret
 
 VARIABLE = "CREDENTIAL_KEYS"
@@ -108,7 +109,7 @@ def renewed(home: Path, environ: Mapping[str, str] | None = None) -> Keys:
     if (os.environ if environ is None else environ).get(VARIABLE):
         return held(home, environ)
     keys = held(home, environ)
-    _write(_file(home), (os.urandom(_SIZE), *keys.privates))
+    private_files.put(_file(home), _lines([os.urandom(_SIZE), *keys.privates]))
     return held(home, environ)
 
 
@@ -151,18 +152,8 @@ def _file(home: Path) -> Path:
 
 def _make(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mine = file.with_name(f"{file.name}.{os.getpid()}")
-    _write(mine, (os.urandom(_SIZE),))
-    # A link appears whole or not at all: of several first workers all read the same key.
-    with contextlib.suppress(FileExistsError):
-        file.hardlink_to(mine)
-    mine.unlink()
+    private_files.make_once(file, _lines([os.urandom(_SIZE)]))
 
 
-def _write(file: Path, privates: tuple[bytes, ...]) -> None:
-    new = file.with_name(f"{file.name}.new.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
-        written.write("".join(f"{_text(private)}\n" for private in privates))
-        written.flush()
-        os.fsync(written.fileno())
-    new.replace(file)
+def _lines(privates: Iterable[bytes]) -> str:
+    return "".join(f"{_text(private)}\n" for private in privates)

@@ -17,11 +17,12 @@ from deployer.extensions import db
 from deployer.inventory import FORMATS
 from deployer.operations import checks, host_keys, imports
 from deployer.operations import hosts as operations
+from deployer.operations.import_plan import ImportPlan
 from deployer.queries import hosts, names, workers
 from deployer.queries.hosts import HostFilter, HostRow
 from deployer.queries.paging import MAX_LIMIT, Slice
 from deployer.web import importing
-from deployer.web.forms.hosts import HostForm, as_typed, filled
+from deployer.web.forms.hosts import HostForm, filled
 from deployer.web.forms.imports import ImportForm
 from deployer.web.importing import decoded
 from deployer.web.words import note
@@ -185,7 +186,8 @@ def import_hosts(file: BinaryIO, kind: str | None, directory: str | None, labels
     """Say what importing the hosts in FILE would change; with --apply, do it.
 
     FILE is a table (CSV, columns named as the options of deployer host add), an ~/.ssh/config, or an Ansible inventory
-    in INI or YAML.
+    in INI or YAML. Without --apply the exit status is 1 when hosts in it are refused; with --apply the others are
+    imported.
     """
     text = decoded(file.read(4 * MAX_TEXT + 1))
     form: ImportForm = ImportForm.of(given({"content": text, "format": kind, "directory": directory, "labels": labels}))
@@ -197,23 +199,24 @@ def import_hosts(file: BinaryIO, kind: str | None, directory: str | None, labels
     _tell_plan(planned, importing.remarks(found))
     if not confirmed:
         click.echo("Nothing was written. With --apply it is done." if planned.does_something else "Nothing to do.")
+        if planned.left_out:
+            raise SystemExit(FAILED)
         return
-    imports.apply(lambda: importing.plan(upload, found), planned.digest, actor())
-    click.echo(f"Imported: {len(planned.added)} added, {len(planned.changed)} changed.")
+    click.echo(importing.told(imports.apply(lambda: importing.plan(upload, found), planned.digest, actor())))
 
 
-def _tell_plan(plan: imports.ImportPlan, remarks: list[tuple[int, str]]) -> None:
+def _tell_plan(plan: ImportPlan, remarks: list[tuple[int, str]]) -> None:
     for name, path in plan.credentials.items():
         click.echo(f"+ credential {name}: {path}")
     for added in plan.added:
-        told = ", ".join(f"{name} {value}" for name, value in as_typed(added.host).items() if value)
+        told = ", ".join(f"{name} {value}" for name, value in added.host.as_typed().items() if value)
         click.echo(f"+ {told}")
     for changed in plan.changed:
         for name, (before, after) in changed.changes.items():
             click.echo(f"~ {changed.host.hostname}: {name} {before or '–'} → {after or '–'}")
     click.echo(f"{len(plan.unchanged)} unchanged.")
     for one in plan.left_out:
-        click.echo(f"Line {one.line}, {one.name or 'no name'}: refused. {' '.join(one.why)}", err=True)
+        click.echo(f"Line {one.line}, {one.name or 'no name'}: refused. {' '.join(importing.why(one))}", err=True)
     for line, text in remarks:
         click.echo(f"Line {line}: {text}", err=True)
 

@@ -6,12 +6,9 @@ the list of the servers to start, made anew by every start from what the databas
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+
+from deployer.private_files import put
 
 USER = "demo"
 
@@ -55,10 +54,10 @@ def make_keys(home: Path, directories: Iterable[str]) -> str:
     ssh_directory(home).mkdir(mode=0o700)
     for directory in directories:
         key, file = Ed25519PrivateKey.generate(), host_key_file(home, directory)
-        _write(file, _private(key))
-        _write(file.with_suffix(".pub"), _public(key))
+        put(file, _private(key))
+        put(file.with_suffix(".pub"), _public(key))
     accepted = Ed25519PrivateKey.generate()
-    _write(accepted_key_file(home), _public(accepted))
+    put(accepted_key_file(home), _public(accepted))
     return _private(accepted)
 
 
@@ -70,22 +69,12 @@ def host_key(home: Path, directory: str) -> str:
 def keep(home: Path, machines: Iterable[Machine]) -> None:
     """Let these be the machines to start."""
     ssh_directory(home).mkdir(mode=0o700, exist_ok=True)
-    new = ssh_directory(home) / "machines.new"
-    new.unlink(missing_ok=True)
-    _write(new, json.dumps([asdict(machine) for machine in machines], indent=1))
-    new.replace(_list(home))
+    put(_list(home), json.dumps([asdict(machine) for machine in machines], indent=1))
 
 
 def kept(home: Path) -> list[Machine]:
     """The machines to start."""
     return [Machine(**one) for one in json.loads(_list(home).read_text("utf-8"))]
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can connect to ``address``."""
-    with contextlib.suppress(ValueError):
-        return ip_address(address).is_loopback
-    return False
 
 
 def _list(home: Path) -> Path:
@@ -98,8 +87,3 @@ def _private(key: Ed25519PrivateKey) -> str:
 
 def _public(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
-
-
-def _write(file: Path, text: str) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
-        written.write(text)

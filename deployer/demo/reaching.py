@@ -7,13 +7,11 @@ from pathlib import Path
 
 from deployer import sealing
 from deployer.demo.fleet import free_port, is_free
-from deployer.demo.machines import USER, Machine, host_key, host_key_file, is_loopback
+from deployer.demo.machines import USER, Machine, host_key, host_key_file
 from deployer.domain.access import Actor
 from deployer.domain.errors import Refused
-from deployer.domain.reach import CredentialKind, Secret, fingerprint
+from deployer.domain.reach import CredentialKind, Secret, fingerprint, is_loopback
 from deployer.domain.status import Reach
-from deployer.extensions import db
-from deployer.models import Host
 from deployer.operations import credentials, host_keys, hosts
 from deployer.operations.credentials import NewCredential
 from deployer.operations.hosts import NewHost
@@ -72,6 +70,6 @@ def _is_ours(home: Path, hosts_directory: Path, host: HostRow) -> bool:
 
 def _moved(host: HostRow, machine: Machine, actor: Actor) -> Machine:
     port = free_port(machine.address)
-    new = replace(hosts.as_it_is(db.session.get_one(Host, host.id)), ssh_port=port)
+    new = replace(hosts.as_it_is(host.id), ssh_port=port)
     hosts.change_host(host.id, new, actor)
     return replace(machine, port=port)

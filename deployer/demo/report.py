@@ -39,7 +39,7 @@ def ready(url: str, who: SignIn, as_json: bool) -> None:
     if as_json:
         text = json.dumps({"url": url, **asdict(who)})
     else:
-        text = f"\n  {url}\n\n  User      {who.user}\n  Password  {who.password}\n  Token     {who.token}\n"
+        text = f"\n  {url}\n\n  Name      {who.user}\n  Password  {who.password}\n  Token     {who.token}\n"
     with contextlib.suppress(OSError):
         click.echo(text)
     _say("Ready. Press Ctrl-C to stop everything.")

@@ -7,14 +7,13 @@ after an interruption the next start begins anew, and a database that is somebod
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from deployer import artifacts, migrating
+from deployer import artifacts, migrating, private_files
 from deployer.app import create_app
 from deployer.config import Settings, sqlite_url
 from deployer.demo.artifacts import build_artifact
@@ -199,6 +198,4 @@ def _kept(home: Path) -> Path:
 
 
 def _keep(home: Path, who: SignIn) -> None:
-    _kept(home).unlink(missing_ok=True)  # of a start that was interrupted
-    with os.fdopen(os.open(_kept(home), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(asdict(who), file)
+    private_files.put(_kept(home), json.dumps(asdict(who)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.names import parse_address, parse_directory, parse_port
@@ -17,6 +19,7 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=/-]{0,63}", re.ASCII)
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _KEY_TYPE = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)
+# As much as a unique index of PostgreSQL takes with the rest of its row: RSA of 8,192 bits, and not of 16,384.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,1980}={0,2}", re.ASCII)
 
 
@@ -156,8 +159,15 @@ def parse_key_file(text: str, field: str = "path") -> str:
     return f"~{found}" if below_home else found
 
 
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can connect to ``address``."""
+    with contextlib.suppress(ValueError):
+        return ip_address(address).is_loopback
+    return False
+
+
 def is_host_key(text: str) -> bool:
-    """Whether ``text`` has the shape of a public key: its type, a blank, its bytes in base64."""
+    """Whether ``text`` has the shape of a public key that can be kept: its type, a blank, its bytes in base64."""
     kind, blank, data = text.partition(" ")
     return bool(blank and _KEY_TYPE.fullmatch(kind) and _BASE64.fullmatch(data))
 

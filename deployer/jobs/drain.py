@@ -7,6 +7,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
@@ -53,7 +54,7 @@ async def work(app: Flask) -> None:
     database = Threads(app)
     try:
         async with SshHosts() as hosts:
-            to = Ways(settings.home, hosts, lambda host_id, key: database(host_keys.offer, host_id, key)).to
+            to = ways(settings.home, hosts, database).to
             errands = Errands(
                 functools.partial(execute, to, settings.artifacts),
                 functools.partial(ask_what_is_left, to),
@@ -64,6 +65,11 @@ async def work(app: Flask) -> None:
             await Drain(database, errands, identity.of_process(), settings.slots).run()
     finally:
         database.shutdown()
+
+
+def ways(home: Path, hosts: SshHosts, database: Database) -> Ways:
+    """The ways of one job; keys that nobody has approved are offered in the database."""
+    return Ways(home, hosts, lambda place, key: database(host_keys.offer, place.host_id, key, place))
 
 
 def stop() -> None:

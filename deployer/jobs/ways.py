@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployer import sealing
 from deployer.domain import reach
-from deployer.domain.reach import Credential, CredentialKind
+from deployer.domain.reach import Credential, CredentialKind, is_loopback
 from deployer.domain.release import Command
 from deployer.domain.status import Reach
 from deployer.operations.places import Place
@@ -23,7 +23,7 @@ from deployer.remote.ssh_failures import HostKeyChanged, HostKeyUnknown, KeyUnre
 
 log = logging.getLogger(__name__)
 WayTo = Callable[[Place], Runner]  # raises RunnerError when this worker knows none
-Offer = Callable[[int, str], Awaitable[object]]  # what a host's unapproved key is shown to: the host's id, the key
+Offer = Callable[[Place, str], Awaitable[object]]  # what an unapproved key is shown to, and where it was seen
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Ways:
         if place.reach is Reach.LOCAL:
             return LocalRunner(place.address, place.directory)
         if place.reach is Reach.SSH:
-            return Introduced(self.hosts.runner(self._target(place)), place.host_id, self.offer)
+            return Introduced(self.hosts.runner(self._target(place)), place, self.offer)
         raise RunnerError(
             f"This worker knows no way to reach {place.hostname} ({place.reach}).",
             "Start workers of the same Deployer release as the web process, then try again.",
@@ -57,7 +57,13 @@ class Ways:
             login.jump,
             place.host_keys,
             self._secret(place.credential) if place.credential else None,
+            as_given=self._is_below_us(place),
         )
+
+    def _is_below_us(self, place: Place) -> bool:
+        """Whether it is a host that the demo serves from our own home: no jump, no proxy and no other address of the
+        worker's user leads to it."""
+        return is_loopback(place.address) and self.home in Path(place.directory).parents
 
     def _secret(self, credential: Credential) -> SshSecret:
         if credential not in self._opened:  # opening takes as long as a tenth of a handshake
@@ -70,7 +76,7 @@ class Introduced:
     """The host behind ``runner``. A key of it that nobody has approved is offered to people, and refused."""
 
     runner: Runner
-    host_id: int
+    place: Place
     offer: Offer
 
     async def run(self, command: Command, say: Say) -> CommandResult:
@@ -100,9 +106,9 @@ class Introduced:
         except (HostKeyUnknown, HostKeyChanged) as error:
             if error.key:
                 try:
-                    await self.offer(self.host_id, error.key)
+                    await self.offer(self.place, error.key)
                 except Exception:  # the refusal is what counts; the key is met again at the next try
-                    log.exception("the key of host %s could not be remembered", self.host_id)
+                    log.exception("the key of %s could not be remembered", self.place.hostname)
             raise
 
 

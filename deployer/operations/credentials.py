@@ -17,7 +17,7 @@ from deployer.models import CredentialRow, Host, SealingKey
 from deployer.models.columns import utc_now
 from deployer.operations.catalog import taken
 from deployer.operations.hosts import named
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import audit, audit_each, transaction
 from deployer.sealing import CannotOpen, Keys
 
 ONLY = 1  # the id of the one row of sealing keys
@@ -39,20 +39,27 @@ def add(new: NewCredential, actor: Actor) -> int:
     actor.require(Verb.MANAGE)
     try:
         with transaction():
-            return insert(new, actor)
+            return insert([new], actor)[0]
     except IntegrityError:
         raise taken(N_("There is a credential of this name already."), "name") from None
 
 
-def insert(new: NewCredential, actor: Actor) -> int:
-    """As :func:`add`, inside the caller's transaction."""
-    session = db.session
-    row = CredentialRow(name=new.name)
-    _fill(row, new, actor)
-    session.add(row)
-    session.flush()
-    audit(actor.name, "add", "credential", row.id, name=new.name, kind=new.kind.value, public=new.public)
-    return row.id
+def insert(news: Sequence[NewCredential], actor: Actor) -> list[int]:
+    """Add credentials inside the caller's transaction, and return their ids. Raises IntegrityError when a name is
+    taken, and Conflict as :func:`add` for those with a secret."""
+    if not news:
+        return []
+    rows = [CredentialRow(name=new.name) for new in news]
+    for row, new in zip(rows, news, strict=True):
+        _fill(row, new, actor)
+    db.session.add_all(rows)
+    db.session.flush()
+    told = {
+        row.id: {"name": new.name, "kind": new.kind.value, "public": new.public}
+        for row, new in zip(rows, news, strict=True)
+    }
+    audit_each(actor.name, "add", "credential", told)
+    return list(told)
 
 
 def replace(credential_id: int, new: NewCredential, actor: Actor) -> None:

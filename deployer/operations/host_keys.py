@@ -10,16 +10,18 @@ from deployer.domain.reach import fingerprint, is_host_key
 from deployer.extensions import db
 from deployer.models import Host, HostKey
 from deployer.models.columns import utc_now
+from deployer.operations.places import Place
 from deployer.operations.transaction import audit, transaction
 
 MOST_OFFERED = 10  # unapproved keys of a host; beyond, the one not seen for longest goes
 
 
-def offer(host_id: int, key: str) -> bool:
-    """Remember that the host has shown ``key``. Idempotent. False, having done nothing, when there is no such host or
-    the key is none."""
+def offer(host_id: int, key: str, seen_at: Place | None = None) -> bool:
+    """Remember that the host has shown ``key``. Idempotent. False, having done nothing, when there is no such host, the
+    key is none, or the host is not reached any more as it was when it showed the key: at ``seen_at``."""
     with transaction() as session:
-        if not is_host_key(key) or session.get(Host, host_id, with_for_update=True) is None:
+        host = session.get(Host, host_id, with_for_update=True)
+        if host is None or not is_host_key(key) or (seen_at is not None and not _is_still_at(host, seen_at)):
             return False
         keys = session.execute(select(HostKey).where(HostKey.host_id == host_id).order_by(HostKey.seen)).scalars().all()
         known = next((one for one in keys if one.key == key), None)
@@ -69,6 +71,11 @@ def forget(host_id: int, wanted: str, actor: Actor) -> None:
         facts = {"approved_by": key.approved_by} if key.approved else {}
         session.delete(key)
         audit(actor.name, "forget", "host", host.id, hostname=host.hostname, fingerprint=wanted, **facts)
+
+
+def _is_still_at(host: Host, place: Place) -> bool:
+    now = (host.address, host.reach, host.ssh_port, host.jump)
+    return now == (place.address, place.reach, place.login.port, place.login.jump)
 
 
 def _found(host_id: int, wanted: str) -> tuple[Host, HostKey]:

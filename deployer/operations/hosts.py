@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -11,31 +10,25 @@ from sqlalchemy.exc import IntegrityError
 
 from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
-from deployer.domain.status import Evidence, Reach
+from deployer.domain.machine import NewHost, is_elsewhere
+from deployer.domain.status import Evidence
 from deployer.extensions import db
-from deployer.models import CredentialRow, Host, HostKey, HostLabel, Instance, Rollout, Service, claims
-from deployer.models.columns import utc_now
+from deployer.models import Host, HostKey, HostLabel, Instance, Service
+from deployer.models.columns import among, utc_now
+from deployer.operations.existing import (
+    as_it_is,
+    check_nobody_works,
+    check_place,
+    credential_ids,
+    existing,
+    lock_with_services,
+)
 from deployer.operations.transaction import audit, audit_each, transaction
 
-# What a worker needs to find the host: with another value, what was seen before was seen somewhere else.
-WAY = ("address", "reach", "directory", "ssh_user", "ssh_port", "jump", "credential")
+__all__ = ["NewHost", "add_host", "as_it_is", "bring_back", "change_host", "named", "retire"]
+
+UNSYNCHRONIZED = {"synchronize_session": False}  # nothing is read from rows that the session may still hold
 NAMED = 5  # services named in a refusal; the rest are counted
-
-
-@dataclass(frozen=True)
-class NewHost:
-    """A machine to add, or what one shall be. Where it says nothing on SSH, the worker's own configuration says."""
-
-    hostname: str
-    address: str
-    directory: str
-    reach: Reach = Reach.LOCAL
-    description: str = ""
-    labels: tuple[str, ...] = ()
-    ssh_user: str = ""
-    ssh_port: int | None = None
-    jump: str = ""
-    credential: str | None = None  # its name
 
 
 def add_host(new: NewHost, actor: Actor) -> int:
@@ -54,7 +47,13 @@ def change_host(host_id: int, new: NewHost, actor: Actor) -> None:
     actor.require(Verb.MANAGE)
     try:
         with transaction():
-            update_host(host_id, new, actor)
+            if as_it_is(host_id) == new:
+                return
+            revs = lock_with_services([host_id])
+            if is_elsewhere(as_it_is(host_id).differences(new)):
+                check_nobody_works([host_id])
+                check_place(new, host_id)
+            update_hosts({host_id: new}, revs, actor)
     except IntegrityError:
         raise taken_name() from None
 
@@ -65,62 +64,73 @@ def insert_host(new: NewHost, actor: Actor) -> int:
     known = session.execute(select(Host.retired).where(Host.hostname == new.hostname)).first()
     if known is not None:
         raise taken_name(retired=known.retired is not None)
-    _check_directory(new, 0)
+    check_place(new, 0)
     return insert_hosts([new], actor)[0]
 
 
 def insert_hosts(news: Sequence[NewHost], actor: Actor) -> list[int]:
-    """Insert hosts whose names and directories the caller has found to be free, in its transaction. Their ids."""
-    session = db.session
-    credential_ids = {name: _credential_id(name) for name in {new.credential for new in news}}
-    rows = []
-    for new in news:
-        host = Host(hostname=new.hostname)
-        _fill(host, new, credential_ids[new.credential], actor)
-        rows.append(host)
-    session.add_all(rows)
-    session.flush()
+    """Insert hosts whose names and places the caller has found to be free, in its transaction. Their ids."""
+    if not news:
+        return []
+    credentials = credential_ids(new.credential for new in news)
+    rows = [Host(**_columns(new, credentials, actor)) for new in news]
+    db.session.add_all(rows)
+    db.session.flush()
     ids = [host.id for host in rows]
-    labels = [{"host_id": id_, "label": label} for id_, new in zip(ids, news, strict=True) for label in new.labels]
-    if labels:
-        session.execute(insert(HostLabel), labels)
-    told = {id_: _told(asdict(new)) for id_, new in zip(ids, news, strict=True)}
+    _insert_labels(dict(zip(ids, news, strict=True)))
+    told = {
+        id_: {name: text for name, text in new.as_typed().items() if text} for id_, new in zip(ids, news, strict=True)
+    }
     audit_each(actor.name, "add", "host", told)
     return ids
 
 
-def update_host(host_id: int, new: NewHost, actor: Actor) -> bool:
-    """As :func:`change_host`, inside the caller's transaction. Whether anything was changed."""
+def update_hosts(news: Mapping[int, NewHost], revs: Mapping[int, int], actor: Actor) -> None:
+    """Make hosts what they shall be, by id, inside the caller's transaction; ``revs`` is what
+    :func:`~deployer.operations.existing.lock_with_services` gave for them. The caller has found that nobody works on
+    those that move, and that their places are free. Raises NotFound on ``credential``. The number of statements does
+    not grow with the number of hosts."""
     session = db.session
-    seen = session.get(Host, host_id)
-    if seen is None:
-        raise no_such("host", host_id)
-    if as_it_is(seen) == new:
-        return False
-    services = session.execute(select(Instance.service_id).where(Instance.host_id == host_id)).scalars().all()
-    # The services' rows first, as every writer does; their pages show the host.
-    revs = {id_: claims.bump(session(), id_) for id_ in sorted(set(services))}
-    host = _locked(host_id)
-    changes = differences(as_it_is(host), new)
-    is_elsewhere = any(name in WAY for name in changes)
-    if is_elsewhere:
-        _check_nobody_works(host_id)
-        _check_directory(new, host_id)
-        host.check_by = host.checked = host.facts = None
-        host.check_kind = host.check_cause = host.check_remedy = ""
-        # Nor may a key be approved that was shown there.
-        session.execute(delete(HostKey).where(HostKey.host_id == host_id, HostKey.approved.is_(None)))
-    _fill(host, new, _credential_id(new.credential), actor)
-    _set_labels(host_id, new.labels)
-    for service_id, rev in revs.items():
-        values: dict[str, Any] = {"rev": rev}
-        if is_elsewhere:
-            values["evidence"] = Evidence.RECORDED  # what answered before answered elsewhere
-        session.execute(
-            update(Instance).where(Instance.service_id == service_id, Instance.host_id == host_id).values(values)
-        )
-    audit(actor.name, "change", "host", host_id, hostname=new.hostname, changes=changes)
-    return True
+    before = existing(list(news))
+    changes = {id_: before[id_].host.differences(new) for id_, new in news.items()}
+    changed = [id_ for id_, its in changes.items() if its]
+    elsewhere = [id_ for id_ in changed if is_elsewhere(changes[id_])]
+    if not changed:
+        return
+    credentials = credential_ids(news[id_].credential for id_ in changed)
+    session.execute(update(Host), [{"id": id_, **_columns(news[id_], credentials, actor)} for id_ in changed])
+    relabelled = {id_: news[id_] for id_ in changed if "labels" in changes[id_]}
+    if relabelled:
+        query = delete(HostLabel).where(among(session(), HostLabel.host_id, relabelled))
+        session.execute(query, execution_options=UNSYNCHRONIZED)
+        _insert_labels(relabelled)
+    _show_instances(changed, revs)
+    if elsewhere:
+        _forget_what_was_seen(elsewhere)
+    told = {id_: {"hostname": news[id_].hostname, "changes": changes[id_]} for id_ in changed}
+    audit_each(actor.name, "change", "host", told)
+
+
+def _show_instances(host_ids: Sequence[int], revs: Mapping[int, int]) -> None:
+    """Let the services' pages, which show the host, show it anew."""
+    rev = select(Service.rev).where(Service.id == Instance.service_id).scalar_subquery()
+    concerned = among(db.session(), Instance.host_id, host_ids), among(db.session(), Instance.service_id, revs)
+    query = update(Instance).where(*concerned).values(rev=rev)
+    db.session.execute(query, execution_options=UNSYNCHRONIZED)
+
+
+def _forget_what_was_seen(host_ids: Sequence[int]) -> None:
+    """What was seen of these hosts was seen elsewhere. Nor may a key be approved that was shown there."""
+    session = db.session
+    nothing: dict[str, Any] = {"check_by": None, "checked": None, "facts": None}
+    nothing |= {"check_kind": "", "check_cause": "", "check_remedy": ""}
+    statements = (
+        update(Host).where(among(session(), Host.id, host_ids)).values(nothing),
+        delete(HostKey).where(among(session(), HostKey.host_id, host_ids), HostKey.approved.is_(None)),
+        update(Instance).where(among(session(), Instance.host_id, host_ids)).values(evidence=Evidence.RECORDED),
+    )
+    for statement in statements:
+        session.execute(statement, execution_options=UNSYNCHRONIZED)
 
 
 def retire(host_id: int, actor: Actor) -> None:
@@ -160,40 +170,11 @@ def bring_back(host_id: int, actor: Actor) -> None:
         host = _locked(host_id)
         if host.retired is None:
             return
-        _check_directory(as_it_is(host), host_id)
+        check_place(as_it_is(host_id), host_id)
         host.retired = None
         host.updated = utc_now()
         host.updated_by = actor.name
         audit(actor.name, "bring_back", "host", host_id, hostname=host.hostname)
-
-
-def differences(before: NewHost, after: NewHost) -> dict[str, list[str]]:
-    """What is not the same, by field: before and after, in words."""
-    pairs = {name: (value, getattr(after, name)) for name, value in asdict(before).items()}
-    return {name: [_word(one), _word(other)] for name, (one, other) in pairs.items() if one != other}
-
-
-def as_it_is(host: Host) -> NewHost:
-    """The host in the words of a form."""
-    session = db.session
-    labels = session.execute(select(HostLabel.label).where(HostLabel.host_id == host.id).order_by(HostLabel.label))
-    credential = None
-    if host.credential_id is not None:
-        credential = session.execute(
-            select(CredentialRow.name).where(CredentialRow.id == host.credential_id)
-        ).scalar_one()
-    return NewHost(
-        hostname=host.hostname,
-        address=host.address,
-        directory=host.directory,
-        reach=host.reach,
-        description=host.description,
-        labels=tuple(labels.scalars()),
-        ssh_user=host.ssh_user,
-        ssh_port=host.ssh_port,
-        jump=host.jump,
-        credential=credential,
-    )
 
 
 def taken_name(*, retired: bool = False) -> Conflict:
@@ -216,68 +197,24 @@ def _locked(host_id: int) -> Host:
     return host
 
 
-def _fill(host: Host, new: NewHost, credential_id: int | None, actor: Actor) -> None:
-    host.hostname = new.hostname
-    host.address = new.address
-    host.reach = new.reach
-    host.directory = new.directory
-    host.description = new.description
-    host.ssh_user = new.ssh_user
-    host.ssh_port = new.ssh_port
-    host.jump = new.jump
-    host.credential_id = credential_id
-    host.updated = utc_now()
-    host.updated_by = actor.name
+def _columns(new: NewHost, credentials: Mapping[str | None, int | None], actor: Actor) -> dict[str, Any]:
+    """The row of a host, but for its labels."""
+    return {
+        "hostname": new.hostname,
+        "address": new.address,
+        "reach": new.reach,
+        "directory": new.directory,
+        "description": new.description,
+        "ssh_user": new.ssh_user,
+        "ssh_port": new.ssh_port,
+        "jump": new.jump,
+        "credential_id": credentials[new.credential],
+        "updated": utc_now(),
+        "updated_by": actor.name,
+    }
 
 
-def _credential_id(name: str | None) -> int | None:
-    if name is None:
-        return None
-    # Locked against its removal, which looks for hosts that use it.
-    query = select(CredentialRow.id).where(CredentialRow.name == name).with_for_update(read=True)
-    found = db.session.execute(query).scalar()
-    if found is None:
-        raise no_such("credential", name, "credential")
-    return found
-
-
-def _set_labels(host_id: int, labels: tuple[str, ...]) -> None:
-    db.session.execute(delete(HostLabel).where(HostLabel.host_id == host_id))
+def _insert_labels(news: Mapping[int, NewHost]) -> None:
+    labels = [{"host_id": id_, "label": label} for id_, new in news.items() for label in new.labels]
     if labels:
-        db.session.execute(insert(HostLabel), [{"host_id": host_id, "label": label} for label in labels])
-
-
-def _check_directory(new: NewHost, but: int) -> None:
-    """Raise Conflict when another host in use is the same directory of the same machine."""
-    same = [Host.reach == new.reach, Host.directory == new.directory, Host.retired.is_(None), Host.id != but]
-    if new.reach is Reach.SSH:  # the same machine twice: by its address, its port and the way there
-        same += [Host.address == new.address, Host.jump == new.jump, Host.ssh_port.is_not_distinct_from(new.ssh_port)]
-    if db.session.execute(select(Host.id).where(*same)).first():
-        raise Conflict(
-            N_("Another host has this directory."),
-            N_("Two hosts in one directory would overwrite each other's services. Choose another directory."),
-            "directory",
-        )
-
-
-def _check_nobody_works(host_id: int) -> None:
-    held = db.session.execute(
-        select(Rollout.id, Rollout.created_by)
-        .join(Instance, Instance.rollout_id == Rollout.id)
-        .where(Instance.host_id == host_id)
-    ).first()
-    if held is not None:
-        raise Conflict(
-            N_("Rollout #%(rollout)s of %(by)s holds it."),
-            N_("How a host is reached can be changed when nobody works on it. Wait until the rollout has ended."),
-            facts={"rollout": held.id, "by": held.created_by},
-        )
-
-
-def _told(facts: dict[str, Any]) -> dict[str, str]:
-    return {name: _word(value) for name, value in facts.items() if value not in ("", None, ())}
-
-
-def _word(value: Any) -> str:
-    """A value as a form and the record of changes have it."""
-    return " ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+        db.session.execute(insert(HostLabel), labels)

@@ -1,81 +1,21 @@
-"""Many hosts at once: what would change, and exactly that, done."""
+"""Many hosts at once: exactly what was shown, done."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, Invalid
+from deployer.domain.machine import is_elsewhere
 from deployer.domain.reach import CredentialKind
-from deployer.extensions import db
-from deployer.models import Host, Instance, claims
-from deployer.models.columns import among
 from deployer.operations import credentials
 from deployer.operations.credentials import NewCredential
-from deployer.operations.hosts import NewHost, insert_hosts, taken_name, update_host
+from deployer.operations.existing import check_nobody_works, lock_with_services
+from deployer.operations.hosts import insert_hosts, update_hosts
+from deployer.operations.import_plan import ImportPlan
 from deployer.operations.transaction import transaction
-
-
-@dataclass(frozen=True)
-class Added:
-    """A host that is not there yet."""
-
-    line: int
-    host: NewHost
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A host that is there and would be another. ``changes``: field → before and after."""
-
-    line: int
-    host_id: int
-    host: NewHost
-    changes: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A host in the file that nothing is done with, and why: a sentence for each field."""
-
-    line: int
-    name: str
-    why: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """What an import would do. ``credentials`` are to be added: name → path of a key on the worker's machine."""
-
-    added: tuple[Added, ...]
-    changed: tuple[Changed, ...]
-    unchanged: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    credentials: dict[str, str]
-
-    @property
-    def does_something(self) -> bool:
-        """Whether there is anything to confirm."""
-        return bool(self.added or self.changed)
-
-    @property
-    def digest(self) -> str:
-        """What exactly it would do, in 64 hexadecimal digits."""
-        text = json.dumps(
-            [
-                [asdict(one.host) for one in self.added],
-                [[one.host_id, one.changes] for one in self.changed],
-                sorted(self.credentials.items()),
-                [[one.line, one.name] for one in self.left_out],
-            ]
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ImportChanged(Conflict):
@@ -101,31 +41,23 @@ def parse_digest(text: str) -> str:
 
 def apply(planned: Callable[[], ImportPlan], digest: str, actor: Actor) -> ImportPlan:
     """Do what ``planned`` comes to, all of it or nothing. It is called in the transaction in which it is done, and must
-    only read. Raises :class:`ImportChanged` unless it comes to what ``digest`` says, and Conflict as for one host."""
+    only read. Raises :class:`ImportChanged` unless it comes to what ``digest`` says, and Conflict as for one host. The
+    number of statements does not grow with the number of hosts."""
     actor.require(Verb.MANAGE)
     try:
-        with transaction() as session:
-            # In the order of all writers: the services' rows, then the hosts'. What is planned from here on stays true.
-            concerned = [one.host_id for one in planned().changed]
-            for service_id in _services_of(concerned):
-                claims.bump(session(), service_id)
-            for host_id in sorted(concerned):
-                session.get(Host, host_id, with_for_update=True, populate_existing=True)
+        with transaction():
+            # What is planned once the hosts are locked stays true.
+            revs = lock_with_services(one.host_id for one in planned().changed)
             plan = planned()
             if plan.digest != digest:
                 raise ImportChanged(plan)
             if not plan.does_something:
                 raise Conflict(N_("There is nothing to import."), N_("Every host in it is as the file says."))
-            for name, path in plan.credentials.items():
-                credentials.insert(NewCredential(name, CredentialKind.FILE, path), actor)
+            check_nobody_works([one.host_id for one in plan.changed if is_elsewhere(one.changes)])
+            files = [NewCredential(name, CredentialKind.FILE, path) for name, path in plan.credentials.items()]
+            credentials.insert(files, actor)
             insert_hosts([added.host for added in plan.added], actor)
-            for changed in plan.changed:
-                update_host(changed.host_id, changed.host, actor)
+            update_hosts({changed.host_id: changed.host for changed in plan.changed}, revs, actor)
             return plan
-    except IntegrityError:
-        raise taken_name() from None
-
-
-def _services_of(host_ids: list[int]) -> list[int]:
-    query = select(Instance.service_id).where(among(db.session(), Instance.host_id, host_ids)).distinct()
-    return sorted(db.session.execute(query).scalars()) if host_ids else []
+    except IntegrityError:  # somebody has just added a host, or a credential, of a name that was free
+        raise ImportChanged(planned()) from None

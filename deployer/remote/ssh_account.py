@@ -1,4 +1,5 @@
-"""What the worker's user has below ~/.ssh, and the secrets of targets: each is read once, and by a thread."""
+"""What the worker's user has below ~/.ssh, and the secrets of targets: each is read once (known_hosts: once until it
+changes), and by a thread."""
 
 from __future__ import annotations
 
@@ -95,12 +96,13 @@ class Account:
     def settings(self, target: SshTarget) -> Settings:
         """How to connect to ``target``. Blocks; raises :class:`RunnerError` when something cannot be read."""
         config = self._ssh / "config"
+        counts = not target.as_given and os.access(config, os.R_OK)
         try:
             options = asyncssh.SSHClientConnectionOptions(
                 host=target.address,
                 port=target.port or (),
                 username=target.user or (),
-                config=[str(config)] if os.access(config, os.R_OK) else None,
+                config=[str(config)] if counts else None,
                 known_hosts=None,
                 client_keys=None,
                 x509_trusted_certs=None,
@@ -172,17 +174,25 @@ class Account:
     def _trust(self, target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> Trust:
         if target.host_keys:
             return Trust(tuple(self._once(text, lambda text=text: _pinned(target, text)) for text in target.host_keys))  # type: ignore[misc]
-        known = self._once("known_hosts", self._known_hosts)
+        # What somebody approves there while a job runs counts for what the job does next.
+        known = self._once(("known_hosts", *map(_stamp, self._known_hosts_files)), self._known_hosts)
         port = options.port if options.port != DEFAULT_PORT else None
-        for name in dict.fromkeys((options.host_key_alias or options.host, target.hostname)):
-            keys, authorities, revoked, *_ = known.match(name, "", port)
+        names = dict.fromkeys((options.host_key_alias or options.host, target.hostname))
+        spellings = [spelling for name in names for spelling in ((f"[{name}]:{port}", name) if port else (name,))]
+        found = [known.match(spelling, "", None) for spelling in spellings]
+        revoked = tuple(key for _, _, its, *_ in found for key in its)
+        for keys, authorities, *_ in found:
             if keys or authorities:
-                return Trust(tuple(keys), tuple(authorities), tuple(revoked))
-        return Trust((), (), tuple(revoked))
+                return Trust(tuple(keys), tuple(authorities), revoked)
+        return Trust((), (), revoked)
+
+    @property
+    def _known_hosts_files(self) -> tuple[Path, ...]:
+        return self._ssh / "known_hosts", self._ssh / "known_hosts2", GLOBAL_KNOWN_HOSTS
 
     def _known_hosts(self) -> asyncssh.SSHKnownHosts:
         known = asyncssh.SSHKnownHosts()
-        for file in (self._ssh / "known_hosts", self._ssh / "known_hosts2", GLOBAL_KNOWN_HOSTS):
+        for file in self._known_hosts_files:
             try:
                 lines = file.read_text("utf-8", "replace").splitlines()
             except OSError:
@@ -206,6 +216,15 @@ class Account:
         if isinstance(found, RunnerError):
             raise type(found)(found.cause, found.remedy)
         return found  # type: ignore[return-value]
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Another one when the file is another one; None when there is none that can be read."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def fingerprints(keys: Sequence[asyncssh.SSHKey]) -> list[str]:

@@ -132,6 +132,7 @@ class Link:
                 connection = await self._shake_hands(settings, tunnel)
         except BaseException:
             self.close()
+            self._settings = None  # what was missing may be there at the next try
             raise
         self._connection = connection
         return connection
@@ -228,5 +229,6 @@ def bastion_of(target: SshTarget, jump: str) -> SshTarget:
         port=int(port) if port else None,
         jump=before or NO_JUMP,
         host_keys=(),
+        as_given=False,
         secret=None if isinstance(target.secret, Password) else target.secret,
     )

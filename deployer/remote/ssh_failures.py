@@ -11,6 +11,7 @@ import asyncssh
 from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED
 
 from deployer.domain.errors import N_
+from deployer.domain.reach import is_host_key
 from deployer.remote.runner import BadAnswer, RunnerError, Unreachable
 from deployer.remote.ssh_target import SshTarget
 
@@ -34,11 +35,14 @@ class HostKeyUnknown(RunnerError):
     kind = N_("host key unknown")
 
     def __init__(self, target: SshTarget, key: str, fingerprint: str, is_bastion: bool = False) -> None:
-        approve = (
-            "add it to the known_hosts file of the worker's user"
-            if is_bastion
-            else "approve it on the host's page or with deployer host trust"
-        )
+        approve = "approve it on the host's page or with deployer host trust"
+        if is_bastion:
+            approve = "add it to the known_hosts file of the worker's user"
+        elif not is_host_key(key):
+            approve = (
+                "add it to the known_hosts file of the worker's user, for it is too long to be approved here; or let"
+                " the host show an Ed25519 key"
+            )
         super().__init__(
             f"The host key of {target.name} is not known.",
             f"Compare its fingerprint {fingerprint} with the host's own; if they are the same, {approve}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import signal
 
@@ -24,7 +25,11 @@ LINGER = 0.5  # seconds that the output may stay open, and silent, after the end
 LONGEST_LINGER = 10.0  # the same, and not silent
 KILL_SECONDS = 2.0  # how long the end of what was killed is waited for
 _START_FILES = "Look at its start files there (such as .bashrc): they must come to their end, and begin no other shell."
+LONGEST_MARK = 4_096  # bytes of the line of the mark
 NOISE = 500  # bytes kept of what a login shell says before the command begins
+
+
+_PID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 class _Heard:
@@ -48,7 +53,8 @@ class _Heard:
             return
         line, ended, rest = after.partition(b"\n")
         if not ended:
-            self._before = found + after  # the line of the mark is short, and written at once
+            # The line of the mark is short, and written at once: what is longer was not written by us.
+            self._before = found + after if len(after) <= LONGEST_MARK else b""
             return
         self.words = line.decode("utf-8", "replace").split(maxsplit=1)
         self._before = b""
@@ -87,8 +93,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
     @property
     def group(self) -> int | None:
         """The process group of the command, once it has begun."""
-        words = self.out.words
-        return int(words[1]) if words and words[0] == ssh_script.READY else None
+        words = self.out.words or []
+        return int(words[1]) if words[:1] == [ssh_script.READY] and _PID.fullmatch(" ".join(words[1:])) else None
 
 
 async def run(
@@ -178,7 +184,9 @@ async def _end(
 ) -> None:
     """End the whole process group, first by a second session, then by the end of its input, which its guard sees."""
     if session.group is None:
-        return  # nothing has begun, and nothing will: what would begin it is waiting for an input
+        # We know of nothing that has begun. What does so yet finds its input at its end, for the channel is closed
+        # right after this, and its guard ends it.
+        return
     told = False
     with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
         async with asyncio.timeout(GRACE + 1):

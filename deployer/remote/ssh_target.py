@@ -46,6 +46,7 @@ class SshTarget:
     jump: str = ""  # [user@]host[:port] of a bastion
     host_keys: tuple[str, ...] = ()  # "ssh-ed25519 AAAA…": if any, only these count, and known_hosts does not
     secret: Secret | None = None  # None: the worker's agent and default keys
+    as_given: bool = False  # what is left empty is then the default of SSH, and ~/.ssh/config does not count
 
     @property
     def name(self) -> str:

@@ -18,8 +18,10 @@ from deployer.domain.token import PlanToken
 from deployer.operations import followups
 from deployer.operations.followups import Following
 from deployer.queries import plans, rollouts
+from deployer.queries import steps as step_queries
 from deployer.queries.plans import Preview
-from deployer.queries.rollouts import RolloutRow, StepRow
+from deployer.queries.rollouts import RolloutRow
+from deployer.queries.steps import StepRow
 from deployer.web.words import note, whole
 
 LISTED = 500  # hosts in the checklist; the others are chosen as well
@@ -114,7 +116,7 @@ def plan(rollout_id: int, kind: str, host_ids: Iterable[int]) -> dict[str, Any]:
 def waiting(rollout_id: int, typed: MultiDict[str, str] | None) -> dict[str, Any]:
     """Everything that the dialog shows with which a rollout goes on. Raises NotFound."""
     rollout = rollouts.rollout(rollout_id)
-    steps = rollouts.waiting(rollout_id) if rollout.may_resume else []
+    steps = step_queries.waiting(rollout_id) if rollout.may_resume else []
     candidates = [Candidate.of_step(step) for step in steps]
     return {**_hosts(candidates, typed), "rollout": rollout, "kind": "resume", "left_out": []}
 

@@ -49,7 +49,7 @@ def index_changes() -> Answer:
 @needs(Verb.MANAGE)
 def new() -> str:
     """The form that adds a host."""
-    return render_template("hosts/new.html", form=HostForm.of({}), problems=[], **_choices())
+    return render_template("hosts/new.html", form=HostForm.of({"reach": Reach.SSH.value}), problems=[], **_choices())
 
 
 @blueprint.post("")

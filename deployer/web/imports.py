@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
-from deployer.domain.errors import Refused
+from deployer.domain.errors import Conflict, NotFound, Refused
 from deployer.inventory import FORMATS
 from deployer.operations import imports as operations
-from deployer.operations.imports import ImportChanged, ImportPlan
+from deployer.operations.import_plan import ImportPlan
+from deployer.operations.imports import ImportChanged
 from deployer.web import importing
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
@@ -61,12 +62,15 @@ def apply() -> Response | tuple[str, int]:
         form = ConfirmedImportForm.read(read_values(ConfirmedImportForm.field_names()))
         upload = form.upload()
         found = importing.read(upload)
-        operations.apply(lambda: importing.plan(upload, found), form.plan.value, actor())
-    except ImportChanged as changed:
-        shown = _shown(upload, changed.plan, importing.remarks(found))
-        return render_template("imports/preview.html", problems=lines(changed), **shown), 409
     except (Refused, RefusedInput) as problem:
         return show_again("imports/new.html", form, problem, formats=_formats())
+    try:
+        done = operations.apply(lambda: importing.plan(upload, found), form.plan.value, actor())
+    except (Conflict, NotFound) as problem:
+        now = problem.plan if isinstance(problem, ImportChanged) else importing.plan(upload, found)
+        shown = _shown(upload, now, importing.remarks(found))
+        return render_template("imports/preview.html", problems=lines(problem), **shown), 409
+    flash(importing.told(done))
     return redirect(url_for("hosts.index"), 303)
 
 
@@ -85,4 +89,4 @@ def _formats() -> list[tuple[str, str]]:
 
 
 def _shown(upload: Upload, planned: ImportPlan, remarks: list[tuple[int, str]]) -> dict[str, Any]:
-    return {"upload": upload, "plan": planned, "remarks": remarks, "most": SHOWN}
+    return {"upload": upload, "plan": planned, "why": importing.why, "remarks": remarks, "most": SHOWN}

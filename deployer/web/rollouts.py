@@ -14,6 +14,7 @@ from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
 from deployer.queries import catalog, history, logs, plans, rollouts
+from deployer.queries import steps as step_queries
 from deployer.web import choosing, comparing, planning
 from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_slice, asked_state
 from deployer.web.auth import actor, needs
@@ -129,7 +130,7 @@ def index_changes() -> Answer:
 @needs(Verb.VIEW)
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
-    log = _chosen_log() or rollouts.telling_step(rollout_id)
+    log = _chosen_log() or step_queries.telling_step(rollout_id)
     return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state()))
 
 
@@ -137,7 +138,7 @@ def show(rollout_id: int) -> str:
 @needs(Verb.VIEW)
 def step(rollout_id: int, step_id: int) -> str:
     """The log of one step alone."""
-    return render_template("rollouts/_log.html", step=rollouts.step(rollout_id, step_id))
+    return render_template("rollouts/_log.html", step=step_queries.step(rollout_id, step_id))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/log")

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from deployer.extensions import db
 from deployer.queries import rollouts
+from deployer.queries import steps as step_queries
 from tests.api.test_refusals import refuse
 from tests.hostile import MALFORMED_HOSTS
 from tests.standings import ALLOWED, MAKERS, work
@@ -88,7 +89,7 @@ def preview(client: FlaskClient, world: World, path: str) -> dict[str, Any]:
 
 def states(rollout_id: int) -> dict[str, str]:
     db.session.rollback()  # what the client did is not in the transaction that the test read in before
-    return {step.hostname: step.state.value for step in rollouts.steps(rollout_id)}
+    return {step.hostname: step.state.value for step in step_queries.steps(rollout_id)}
 
 
 def test_resume_goes_on_with_the_chosen_hosts_and_leaves_out_the_others(client: FlaskClient, world: World) -> None:

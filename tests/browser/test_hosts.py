@@ -158,6 +158,10 @@ def test_hosts_are_imported_after_a_look(page: Page, demo: Tree) -> None:
     page.get_by_role("button", name="Show what would change").click()
     page.get_by_role("button", name="Add 1, change 0").click()
     page.wait_for_url("**/hosts")
+    said = page.get_by_text("Imported: 1 added, 0 changed, 0 unchanged, 0 left out.")
+    expect(said).to_be_visible()
+    page.reload()
+    expect(said).to_have_count(0)
     page.get_by_role("link", name="batch").click()
     expect(page.get_by_role("row").filter(has_text=f"new-{number}")).to_contain_text(f"192.0.2.{number}")
 
@@ -171,3 +175,23 @@ def test_without_javascript_a_key_is_approved_on_a_page(visits: Visits, demo: Tr
     page.get_by_role("button", name="approve it").click()
     expect(page).to_have_url(f"{visits.url}/hosts/{host_id}")
     expect(page.locator("#host-keys")).to_contain_text("Approved")
+
+
+def test_on_a_phone_the_lists_of_hosts_and_credentials_fit(visits: Visits, demo: Tree) -> None:
+    demo.call(
+        "/credentials", {"name": f"file-{next(_numbers)}", "kind": "file", "path": "/etc/deployer/deploy_ed25519"}
+    )
+    page = visits.signed_in(viewport={"width": 390, "height": 844})
+    for path in ("/hosts", "/credentials"):
+        page.goto(path)
+        wrap = page.locator(".tablewrap")
+        expect(wrap.get_by_role("row").nth(1)).to_be_visible()
+        assert wrap.evaluate("element => element.scrollWidth - element.clientWidth") == 0, path
+
+
+def test_on_a_wide_screen_a_description_is_read_to_its_end(visits: Visits, demo: Tree) -> None:
+    page = visits.signed_in(viewport={"width": 1440, "height": 900})
+    page.goto("/hosts?q=demo-6")
+    cell = page.get_by_role("row").filter(has_text="demo-6").locator("td.rest")
+    expect(cell).to_have_text("A directory on this machine, with a loopback address of its own.")
+    assert cell.evaluate("element => element.scrollWidth - element.clientWidth") <= 0

@@ -15,7 +15,7 @@ def test_a_file_is_looked_at_and_then_imported(stocked: Console, tmp_path: Path)
     words = ("host", "import", str(file), "--directory", "/srv/deployer", "--labels", "new")
     before = stocked.dump()
     looked = stocked(*words)
-    assert looked.exit_code == 0, looked.output
+    assert looked.exit_code == 1, looked.output  # a host in it is refused
     assert stocked.dump() == before
     for line in (
         "+ credential id: ~/.ssh/id",
@@ -27,12 +27,20 @@ def test_a_file_is_looked_at_and_then_imported(stocked: Console, tmp_path: Path)
     assert "Line 6, web_1: refused." in looked.stderr
     assert "Line 5: ForwardAgent is not taken over." in looked.stderr
     done = stocked(*words, "--apply")
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "Imported: 1 added, 0 changed.")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (
+        0,
+        "Imported: 1 added, 0 changed, 0 unchanged, 1 left out.",
+    )
     assert stocked("host", "list", "--label", "new").stdout.startswith("db-1\tssh deploy@192.0.2.9\tnever\t0\tnew")
     again = stocked(*words)
     assert "1 unchanged." in again.stdout
     nothing = stocked(*words, "--apply")
     assert nothing.exit_code == 1
+
+
+def test_a_preview_succeeds_when_no_host_in_it_is_refused(stocked: Console) -> None:
+    looked = stocked("host", "import", "-", "--directory", "/srv", stdin="hostname,address\ndb-1,192.0.2.9\n")
+    assert looked.exit_code == 0, looked.output
 
 
 def test_standard_input_is_a_file_too(stocked: Console) -> None:

@@ -18,7 +18,8 @@ from deployer.extensions import db
 from deployer.models import Instance
 from deployer.operations import probes
 from deployer.operations.transaction import transaction
-from deployer.queries import fleet, rollouts
+from deployer.queries import fleet
+from deployer.queries import steps as step_queries
 from tests.jobs.conftest import Fleet
 from tests.jobs.test_drain import drain
 from tests.jobs.test_worker import wait_for, worker
@@ -73,7 +74,7 @@ def test_what_a_step_left_at_work_on_the_host_ends_before_the_host_is_asked(
 ) -> None:
     rollout_id = real_fleet.start("1.4.0")
     drain(app)
-    step = rollouts.steps(rollout_id)[0]
+    step = step_queries.steps(rollout_id)[0]
     root = str(real_fleet.home / "hosts" / "host-1" / "orders")
     command = fenced(Command(("sh", "-c", "echo begun; sleep 60"), 60), root, Fence(step.id, 1))
     with subprocess.Popen(command.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as left:

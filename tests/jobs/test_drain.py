@@ -26,6 +26,7 @@ from deployer.operations import steps
 from deployer.operations.rollouts import cancel
 from deployer.operations.steps import Said, Settlement, TakenStep
 from deployer.queries import rollouts
+from deployer.queries import steps as step_queries
 from deployer.remote.local import LocalRunner
 from tests.jobs.conftest import Fleet
 from tests.world import ADMIN
@@ -53,7 +54,7 @@ def test_a_rollout_replaces_the_running_services_and_records_what_they_answer(
         assert instance.evidence is Evidence.CONFIRMED
     row = rollouts.rollout(rollout_id)
     assert (row.state, row.succeeded, row.failed) == (RolloutState.SUCCEEDED, 2, 0)
-    for step in rollouts.steps(rollout_id):
+    for step in step_queries.steps(rollout_id):
         assert (step.state, step.attempt, step.running_label, step.error) == (StepState.SUCCEEDED, 1, target, "")
         assert step.lines
         assert step.finished
@@ -73,7 +74,7 @@ def test_after_a_failed_upgrade_the_host_runs_what_is_recorded_and_the_reason_is
     assert (failed.status, failed.rollout_id) == (InstanceStatus.UPGRADE_FAILED, None)
     assert (failed.version_id, failed.evidence) == (real_fleet.versions["1.1.0"], Evidence.CONFIRMED)
     assert untouched.status is InstanceStatus.RUNNING
-    (step,) = rollouts.steps(rollout_id)
+    (step,) = step_queries.steps(rollout_id)
     assert (step.state, step.running_label) == (StepState.FAILED, "1.1.0")
     assert word in step.error
     assert "restored" in step.error
@@ -99,7 +100,7 @@ def test_a_late_worker_changes_nothing(app: Flask, real_fleet: Fleet) -> None:
     before = [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()]
     assert not steps.settle_step(late[0], Settlement(ok=True, running="1.4.0"))
     steps.say([Said(late[0], ["I am still here"], "Waking up")])
-    assert [(one.phase, one.lines) for one in rollouts.steps(rollout_id)] == [("", ()), ("", ())]
+    assert [(one.phase, one.lines) for one in step_queries.steps(rollout_id)] == [("", ()), ("", ())]
     assert steps.keep_leases({step.step_id: step.attempt for step in late}) == set()
     assert [(one.rollout_id, one.status, one.version_id) for one in real_fleet.instances()] == before
     assert steps.settle_step(now[0], Settlement(ok=False, running="1.1.0", error="lost"))
@@ -142,7 +143,7 @@ def test_a_rollout_accepted_while_another_is_slow_does_not_wait_for_it(app: Flas
     quick = asyncio.run(both())
     db.session.rollback()
     assert rollouts.rollout(quick).state is RolloutState.SUCCEEDED
-    (quick_step,), (slow_step,) = rollouts.steps(quick), rollouts.steps(slow)
+    (quick_step,), (slow_step,) = step_queries.steps(quick), step_queries.steps(slow)
     assert quick_step.started and slow_step.finished and quick_step.started < slow_step.finished
 
 
@@ -154,7 +155,7 @@ def test_a_step_whose_worker_died_before_it_changed_anything_is_done_by_another(
     for instance in real_fleet.instances():
         assert (instance.rollout_id, instance.status) == (None, InstanceStatus.RUNNING)
         assert (instance.version_id, instance.evidence) == (real_fleet.versions["1.4.0"], Evidence.CONFIRMED)
-    for step in rollouts.steps(rollout_id):
+    for step in step_queries.steps(rollout_id):
         assert (step.state, step.attempt, step.running_label) == (StepState.SUCCEEDED, 3, "1.4.0")
 
 
@@ -171,7 +172,7 @@ def test_a_step_that_costs_a_worker_each_time_is_given_up_with_what_the_host_say
     for instance in real_fleet.instances():
         assert (instance.rollout_id, instance.status) == (None, InstanceStatus.UPGRADE_FAILED)
         assert (instance.version_id, instance.evidence) == (real_fleet.versions["1.1.0"], Evidence.CONFIRMED)
-    for step in rollouts.steps(rollout_id):
+    for step in step_queries.steps(rollout_id):
         assert (step.state, step.running_label) == (StepState.FAILED, "1.1.0")
         assert "lost" in step.error
 
@@ -191,7 +192,7 @@ def test_a_broken_release_that_a_lost_worker_left_in_place_is_taken_back(app: Fl
     assert real_fleet.answers()[0] == "1.1.0"
     first = real_fleet.instances()[0]
     assert (first.version_id, first.status) == (real_fleet.versions["1.1.0"], InstanceStatus.UPGRADE_FAILED)
-    assert "restored" in rollouts.steps(rollout_id)[0].error
+    assert "restored" in step_queries.steps(rollout_id)[0].error
 
 
 def test_a_link_that_a_lost_worker_switched_without_a_restart_is_put_back(app: Flask, real_fleet: Fleet) -> None:
@@ -252,7 +253,7 @@ def test_a_database_that_is_away_for_a_moment_fails_no_step(
     assert calls > 2
     assert rollouts.rollout(rollout_id).state is RolloutState.SUCCEEDED
     assert {instance.rollout_id for instance in real_fleet.instances()} == {None}
-    assert all("Done" in step.phase and step.lines for step in rollouts.steps(rollout_id))
+    assert all("Done" in step.phase and step.lines for step in step_queries.steps(rollout_id))
 
 
 def test_an_end_that_the_database_refuses_keeps_no_other_host_locked(

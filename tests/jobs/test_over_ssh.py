@@ -20,6 +20,7 @@ from deployer.extensions import db
 from deployer.operations import catalog, credentials, host_keys, people
 from deployer.operations.catalog import NewService
 from deployer.queries import hosts, rollouts
+from deployer.queries import steps as step_queries
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
 from tests.jobs.test_worker import ended, wait_for, worker
@@ -151,7 +152,7 @@ def test_no_secret_reaches_a_log_an_answer_a_page_a_row_or_redis(
     wait_for(ended(rollout_id))
     wait_for(lambda: all(state(host_id) is not CheckState.NEVER for host_id in real_fleet.hosts))
 
-    first, second = rollouts.steps(rollout_id)
+    first, second = step_queries.steps(rollout_id)
     assert (first.state, second.state) == (StepState.SUCCEEDED, StepState.FAILED), (first.error, second.error)
     assert "does not let root in (tried: password)" in second.error
     for path in ("/hosts", "/credentials", "/rollouts", f"/rollouts/{rollout_id}", f"/services/{real_fleet.service}"):

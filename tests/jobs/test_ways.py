@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +15,25 @@ from deployer.domain.hosts import HostChoice
 from deployer.domain.reach import CredentialKind, Secret
 from deployer.domain.status import Evidence, InstanceStatus, Reach, RolloutState, StepState
 from deployer.extensions import db
-from deployer.models import Host
+from deployer.jobs.check import look_at
+from deployer.jobs.database import Threads
+from deployer.jobs.drain import ways
+from deployer.jobs.ways import Ways, WayTo
 from deployer.operations import checks, credentials, host_keys, hosts, probes
 from deployer.operations.credentials import NewCredential
+from deployer.operations.places import Place, host_places
 from deployer.queries import hosts as host_queries
 from deployer.queries import rollouts
-from deployer.queries.rollouts import StepRow
+from deployer.queries import steps as step_queries
+from deployer.queries.steps import StepRow
+from deployer.remote.ssh import SshHosts
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
 from tests.jobs.test_drain import drain
 from tests.sshd import Sshd, fingerprint, make_key, missing_sshd, public_key
 from tests.world import ADMIN
+
+Later = Callable[[], Place]
 
 
 @pytest.fixture
@@ -41,7 +50,7 @@ def first(app: Flask, real_fleet: Fleet, sshd: Sshd) -> int:
     key = sshd.key.read_text()
     credentials.add(NewCredential("deploy", CredentialKind.KEY, fingerprint(sshd.key), Secret(key)), ADMIN)
     host_id = real_fleet.hosts[0]
-    host = hosts.as_it_is(db.session.get_one(Host, host_id))
+    host = hosts.as_it_is(host_id)
     by_ssh = replace(host, reach=Reach.SSH, ssh_user="root", ssh_port=sshd.port, credential="deploy")
     db.session.rollback()
     hosts.change_host(host_id, by_ssh, ADMIN)
@@ -51,7 +60,7 @@ def first(app: Flask, real_fleet: Fleet, sshd: Sshd) -> int:
 def upgrade(app: Flask, fleet: Fleet, host_id: int, target: str = "1.4.0") -> tuple[RolloutState, StepRow]:
     rollout_id = fleet.start(target, hosts=HostChoice(everyone=False, ids=(host_id,)))
     drain(app)
-    (step,) = rollouts.steps(rollout_id)
+    (step,) = step_queries.steps(rollout_id)
     return rollouts.rollout(rollout_id).state, step
 
 
@@ -114,3 +123,60 @@ def test_a_test_of_the_connection_goes_the_same_way(app: Flask, real_fleet: Flee
     found = host_queries.host(first).facts
     assert found is not None
     assert (found.user, found.directory) == ("root", "writable")
+
+
+def test_a_key_that_comes_late_from_where_the_host_was_before_waits_for_nobodys_approval(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    checks.ask(first, ADMIN)
+    (taken,) = checks.waiting_checks()
+    moved = replace(hosts.as_it_is(first), address=ADDRESSES[1])
+    hosts.change_host(first, moved, ADMIN)
+    assert asyncio.run(in_one_job(app, look, taken.place)) == ["host key unknown"]
+    assert host_queries.keys(first) == []
+
+
+def test_a_key_that_is_approved_while_a_job_runs_counts_for_what_it_does_next(
+    app: Flask, real_fleet: Fleet, sshd: Sshd, first: int
+) -> None:
+    def approved() -> Place:
+        host_keys.trust(first, fingerprint(sshd.host_keys[0]), ADMIN)
+        return host_places([first])[first]  # as a job reads it for each step that it takes
+
+    before = host_places([first])[first]
+    assert asyncio.run(in_one_job(app, look, before, approved)) == ["host key unknown", ""]
+
+
+async def look(to: WayTo, place: Place) -> str:
+    """How a check of the host there ends."""
+    return (await look_at(to(place), place)).kind
+
+
+async def in_one_job(app: Flask, do: Callable[[WayTo, Place], Awaitable[str]], *places: Place | Later) -> list[str]:
+    """What ``do`` comes to at each of the places, one after the other, over the ways of one job."""
+    database = Threads(app)
+    try:
+        async with SshHosts() as ssh:
+            to = ways(app.config["SETTINGS"].home, ssh, database).to
+            return [await do(to, place if isinstance(place, Place) else await database(place)) for place in places]
+    finally:
+        database.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("address", "directory", "as_given"),
+    [
+        ("127.7.7.7", "hosts/demo-1", True),
+        ("127.7.7.7", "/srv/apps", False),
+        ("192.0.2.9", "hosts/demo-1", False),
+        ("localhost", "hosts/demo-1", False),
+    ],
+)
+def test_the_ssh_config_of_the_workers_user_is_not_for_the_hosts_that_the_demo_serves_itself(
+    tmp_path: Path, address: str, directory: str, as_given: bool
+) -> None:
+    async def nobody(place: Place, key: str) -> None:
+        pytest.fail(f"{key} was offered")
+
+    there = Place(0, 0, "", {}, "demo-1", address, Reach.SSH, str(tmp_path / directory), 0)
+    assert Ways(tmp_path, SshHosts(), nobody)._target(there).as_given is as_given

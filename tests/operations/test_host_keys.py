@@ -13,9 +13,10 @@ from deployer.domain.access import Actor, Role
 from deployer.domain.errors import Conflict, Forbidden, NotFound
 from deployer.domain.status import Reach
 from deployer.extensions import db
-from deployer.models import AuditEntry, Host
+from deployer.models import AuditEntry
 from deployer.operations import checks, host_keys, hosts
 from deployer.operations.hosts import NewHost
+from deployer.operations.places import host_places
 from deployer.queries import hosts as queries
 from tests.world import ADMIN, World, snapshot
 
@@ -133,6 +134,33 @@ def test_a_key_that_was_shown_at_another_address_cannot_be_approved_any_more(hos
     host_keys.offer(host_id, key(0))
     host_keys.trust(host_id, host_keys.fingerprint(key(0)), ADMIN)
     host_keys.offer(host_id, key(1))
-    as_it_is = hosts.as_it_is(db.session.get_one(Host, host_id))
+    as_it_is = hosts.as_it_is(host_id)
     hosts.change_host(host_id, replace(as_it_is, address="192.0.2.77"), ADMIN)
     assert shown(host_id) == {key(0): True}  # which refuses whatever else answers there
+
+
+ELSEWHERE = {
+    "address": {"address": "192.0.2.77"},
+    "port": {"ssh_port": 2222},
+    "jump": {"jump": "ops@bastion"},
+    "reach": {"reach": Reach.LOCAL},
+}
+
+
+@pytest.mark.parametrize("change", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_key_that_comes_late_from_where_the_host_is_no_more_is_not_offered(
+    host_id: int, change: dict[str, object]
+) -> None:
+    before = host_places([host_id])[host_id]
+    hosts.change_host(host_id, replace(hosts.as_it_is(host_id), **change), ADMIN)  # type: ignore[arg-type]
+    assert not host_keys.offer(host_id, key(), before)
+    assert shown(host_id) == {}
+    now = host_places([host_id])[host_id]
+    assert host_keys.offer(host_id, key(), now)
+    assert shown(host_id) == {key(): False}
+
+
+def test_a_key_is_offered_though_something_else_of_its_host_was_changed(host_id: int) -> None:
+    before = host_places([host_id])[host_id]
+    hosts.change_host(host_id, replace(hosts.as_it_is(host_id), description="Moved to rack 4", ssh_user="ann"), ADMIN)
+    assert host_keys.offer(host_id, key(), before)

@@ -21,6 +21,7 @@ from deployer.remote.ssh_failures import (
     HostKeyChanged,
     HostKeyUnknown,
     KeyUnreadable,
+    NameUnknown,
     PermissionRefused,
 )
 from tests.conftest import need
@@ -39,6 +40,13 @@ def test_an_unknown_host_key_is_shown_and_never_accepted(sshd: Sshd, user: Path,
     assert "approve it on the host's page or with deployer host trust" in error.remedy
     assert not list((user / ".ssh").iterdir())
     assert reach(sshd.target(tmp_path, host_keys=(error.key,)), user) == "hello"
+
+
+def test_a_host_key_that_is_too_long_to_be_approved_here_says_where_else() -> None:
+    known = "approve it on the host's page"
+    for length, words in ((1396, known), (2764, "too long to be approved here")):
+        error = HostKeyUnknown(SshTarget("host-1", "192.0.2.1", "/srv"), "ssh-rsa " + "A" * length, "SHA256:x")
+        assert words in error.remedy
 
 
 def test_a_changed_host_key_is_loud_and_nothing_is_sent(sshd: Sshd, user: Path, tmp_path: Path) -> None:
@@ -83,6 +91,28 @@ def test_without_a_pinned_key_the_workers_known_hosts_count(sshd: Sshd, user: Pa
     failure(HostKeyChanged, target, user)
     known_hosts(user, f"@revoked {place} {sshd.host_key}", f"{place} {other}")
     failure(HostKeyChanged, target, user)
+
+
+def test_a_key_that_is_revoked_by_one_name_of_a_host_is_trusted_by_none(sshd: Sshd, user: Path, tmp_path: Path) -> None:
+    target = sshd.target(tmp_path, host_keys=())
+    place, name = f"[{sshd.address}]:{sshd.port}", f"[host-1]:{sshd.port}"
+    for revoked, trusted in ((place, name), (name, place)):
+        known_hosts(user, f"@revoked {revoked} {sshd.host_key}", f"{trusted} {sshd.host_key}")
+        assert "revoked" in failure(HostKeyChanged, target, user).cause
+
+
+def test_what_is_added_to_known_hosts_while_a_job_runs_counts_for_what_it_does_next(
+    sshd: Sshd, user: Path, tmp_path: Path
+) -> None:
+    async def approved_meanwhile() -> str:
+        async with SshHosts(account=Account(user, "")) as hosts:
+            host = hosts.runner(sshd.target(tmp_path, host_keys=()))
+            with pytest.raises(HostKeyUnknown):
+                await greet(host)
+            known_hosts(user, f"[{sshd.address}]:{sshd.port} {sshd.host_key}")
+            return await greet(host)
+
+    assert asyncio.run(approved_meanwhile()) == "hello"
 
 
 def test_with_a_pinned_key_the_workers_known_hosts_do_not_count(sshd: Sshd, user: Path, tmp_path: Path) -> None:
@@ -216,7 +246,12 @@ def test_without_a_secret_the_workers_agent_opens_the_host(sshd: Sshd, user: Pat
     failure(AuthenticationFailed, sshd.target(tmp_path, secret=Password("x")), user, agent=agent)
 
 
-def test_what_the_worker_has_is_read_once_for_all_hosts(sshd: Sshd, user: Path, tmp_path: Path) -> None:
+def test_what_the_worker_has_is_read_once_for_all_hosts(
+    sshd: Sshd, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Account] = []
+    known = Account._known_hosts
+    monkeypatch.setattr(Account, "_known_hosts", lambda self: read.append(self) or known(self))
     known_hosts(user, f"[{sshd.address}]:{sshd.port} {sshd.host_key}")
     key = shutil.copy(sshd.key, user / ".ssh" / "id_ed25519")
 
@@ -224,11 +259,19 @@ def test_what_the_worker_has_is_read_once_for_all_hosts(sshd: Sshd, user: Path, 
         async with SshHosts(account=Account(user, "")) as hosts:
             targets = [sshd.target(tmp_path, hostname=f"h{n}", host_keys=(), secret=None) for n in range(2)]
             said = [await greet(hosts.runner(targets[0]))]
-            known_hosts(user)
             key.unlink()
             return [*said, await greet(hosts.runner(targets[1]))]
 
     assert asyncio.run(two_hosts()) == ["hello"] * 2
+    assert len(read) == 1
+
+
+def test_where_everything_is_as_given_the_workers_ssh_config_does_not_count(
+    sshd: Sshd, user: Path, tmp_path: Path
+) -> None:
+    (user / ".ssh" / "config").write_text("Host *\n  ProxyJump nowhere.invalid\n  HostName nowhere.invalid\n  Port 1\n")
+    failure(NameUnknown, sshd.target(tmp_path), user)
+    assert reach(sshd.target(tmp_path, as_given=True), user) == "hello"
 
 
 def test_the_workers_ssh_config_counts_where_the_target_leaves_room(sshd: Sshd, user: Path, tmp_path: Path) -> None:

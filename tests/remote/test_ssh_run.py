@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from deployer.domain.release import Command
-from deployer.remote import ssh_script
+from deployer.remote import ssh_script, ssh_session
+from deployer.remote.output import Output
 from deployer.remote.runner import CommandResult, Dropped, Runner, RunnerError, TimedOut
 from deployer.remote.ssh import Patience, SshHosts
 from deployer.remote.ssh_failures import SessionRefused
@@ -305,3 +306,39 @@ def test_the_whole_program_is_one_for_any_posix_shell(tmp_path: Path) -> None:
     text = ssh_script.begin(Command(("true",), 5), "mark").partition(b"\n")[2]
     for argv in (["sh", "-n"], ["bash", "--posix", "-n"]):
         subprocess.run(argv, input=text, check=True)
+
+
+def test_the_line_of_the_mark_fills_no_memory_when_it_does_not_end() -> None:
+    heard = ssh_session._Heard(Output(lambda _line: None).out, "the-mark")
+    heard.feed(b"noise the-mark ")
+    for _ in range(1_000):
+        heard.feed(b"x" * 10_000)
+    assert len(heard._before) < 100_000
+    assert heard.words is None
+
+
+@pytest.mark.parametrize("line", ["ready", "ready x", "ready 12x", "ready -1", "ready " + "9" * 5_000])
+def test_a_mark_without_a_process_group_is_no_beginning(line: str, tmp_path: Path) -> None:
+    mark = 'read -r n; eval "$(head -c "$n" | grep -o \'^_deployer_mark=[^ ]*\')"'
+    with login(tmp_path, f'{mark}; echo "$_deployer_mark {line}"; sleep 60') as sshd, pytest.raises(RunnerError):
+        on(sshd, tmp_path, lambda runner: runner.run(Command(("true",), 1.5), lambda _line: None))
+
+
+@pytest.mark.parametrize("lifeline", [False, True])
+def test_a_command_that_begins_only_after_its_cancel_is_ended(lifeline: bool, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    command = Command(("sh", "-c", f"sleep 2; echo >{done}"), 30)
+    if lifeline:  # it looks after itself then, as our wrapper does
+        command = Command(("sh", "-c", f"read -r _ || exit; echo >{done}"), 30, lifeline=True)
+
+    async def cancelled(runner: Runner) -> None:
+        task = asyncio.ensure_future(runner.run(command, lambda _line: None))
+        await asyncio.sleep(1)  # the login takes longer
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    with login(tmp_path, 'sleep 2; eval "$1"') as sshd:
+        on(sshd, tmp_path, cancelled)
+        time.sleep(4)
+        assert not done.exists()

@@ -88,6 +88,8 @@ def test_what_is_no_fingerprint_is_refused(text: str) -> None:
         ("ssh-ed25519", False),
         ("x AAAA", False),
         (KEY + "\n", False),
+        ("ssh-rsa " + "A" * 1396, True),  # RSA of 8,192 bits
+        ("ssh-rsa " + "A" * 2764, False),  # of 16,384 bits: no index takes it
         ("ssh-rsa " + "A" * 5000, False),
         ("<b> " + "A" * 40, False),
     ],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from flask import Flask, current_app
 
 from deployer import queue, sealing
+from deployer.domain.errors import Conflict
 from deployer.domain.reach import CredentialKind, Secret
 from deployer.domain.status import Reach
 from deployer.extensions import db
@@ -54,6 +57,26 @@ def test_a_key_is_sealed_and_shown_by_its_fingerprint(visitor: Visitor, keys: se
     assert "SHA256:" in page
     assert "(ecdsa-sha2-nistp256)" in page
     assert keys.open(kept(), "deploy") == Secret(key=KEY, passphrase=secrets.PASSPHRASE)
+
+
+def test_of_those_who_add_a_credential_of_one_name_at_once_all_but_one_are_told_so(
+    app: Flask, world: World, keys: sealing.Keys
+) -> None:
+    together = threading.Barrier(4)
+
+    def one(_: int) -> str:
+        with app.app_context():
+            together.wait()
+            try:
+                add()
+            except Conflict as refused:
+                return refused.field
+            finally:
+                db.session.remove()
+            return "added"
+
+    with ThreadPoolExecutor(4) as people:
+        assert sorted(people.map(one, range(4))) == ["added", "name", "name", "name"]
 
 
 def test_over_json_credentials_are_added_listed_replaced_and_removed(
@@ -222,7 +245,7 @@ def test_the_secret_is_nowhere_but_sealed(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(credentials, "audit", crash)
+    monkeypatch.setattr(credentials, "audit_each", crash)
     crashed = visitor.post("/credentials", password | {"name": "crash"})
     assert crashed.status_code == 500
     said.append(crashed.text)

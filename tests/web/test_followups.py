@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from deployer.domain.hosts import HostChoice
 from deployer.extensions import db
 from deployer.operations import followups, rollouts
-from deployer.queries import rollouts as queries
+from deployer.queries import steps as step_queries
 from tests.hostile import MALFORMED_HOSTS
 from tests.standings import ALL, BOB, MAKERS
 from tests.web.conftest import Visitor
@@ -60,7 +60,7 @@ class Dialog:
 
 def states(rollout_id: int) -> dict[str, str]:
     db.session.rollback()
-    return {step.hostname: step.state.value for step in queries.steps(rollout_id)}
+    return {step.hostname: step.state.value for step in step_queries.steps(rollout_id)}
 
 
 def events(answer: TestResponse) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flask_login import login_user
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 
+from deployer.domain.errors import Invalid
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import Barrier, StartRollout
@@ -21,13 +22,14 @@ from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
-from deployer.operations.imports import ImportPlan, LeftOut
+from deployer.operations.import_plan import ImportPlan, LeftOut
 from deployer.operations.people import SignedIn
 from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
+from deployer.queries import steps as step_queries
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
 from deployer.resources import folder
-from deployer.web import choosing, comparing, following, liveness, present
+from deployer.web import choosing, comparing, following, importing, liveness, present
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
@@ -44,7 +46,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
     "rollouts": {"wanted": history.RolloutFilter()},
-    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
+    "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", {"": Invalid("why")}),), {}), "why": importing.why},
 }
 
 SignIn = Callable[[str], Visitor]
@@ -153,8 +155,8 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "credential": CredentialView(1, "deploy", CredentialKind.KEY, "SHA256:x", NOW, NOW, "ann", 1),
         "kinds": {CredentialKind.KEY: "private key"},
         "rollout": rollouts.rollout(rollout_id),
-        "steps": rollouts.steps(rollout_id),
-        "step": rollouts.step(rollout_id, rollouts.telling_step(rollout_id) or 0),
+        "steps": step_queries.steps(rollout_id),
+        "step": step_queries.step(rollout_id, step_queries.telling_step(rollout_id) or 0),
         "told": history.history(Slice(), history.RolloutFilter()).rows[0],
         "services": history.services(),
         "people": history.people(),
@@ -246,7 +248,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
 def fragments(world: World, rollout_id: int) -> dict[str, str]:
     """The address of everything that is served alone, and the id that its root carries."""
     service = f"/services/{world.service}"
-    step = rollouts.telling_step(rollout_id)
+    step = step_queries.telling_step(rollout_id)
     return {
         f"{service}/instances": "instances",
         f"{service}/changes?since=0": "poller",

@@ -266,3 +266,9 @@ def test_a_host_that_is_not_there_does_not_exist(shared_visitor: Visitor, shared
     bearer = shared_world.bearer()
     assert shared_visitor.client.get(f"/api/v1/hosts/{identity}", headers=bearer).status_code == 404
     assert shared_visitor.client.post(f"/api/v1/hosts/{identity}", json=DB, headers=bearer).status_code == 404
+
+
+def test_a_new_host_begins_with_ssh_and_may_be_local(shared_visitor: Visitor) -> None:
+    page = shared_visitor.get("/hosts/new").text
+    assert '<option value="ssh" selected>' in page
+    assert '<option value="local">' in page

@@ -8,19 +8,22 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from werkzeug.test import EnvironBuilder
 
 from deployer.domain.reach import CredentialKind
-from deployer.domain.status import Reach
+from deployer.domain.status import Evidence, Reach
 from deployer.extensions import db
-from deployer.models import AuditEntry
-from deployer.operations import credentials, hosts
+from deployer.models import AuditEntry, Instance
+from deployer.operations import credentials, hosts, imports
 from deployer.operations.credentials import NewCredential
 from deployer.operations.hosts import NewHost
 from deployer.queries import credentials as credential_queries
 from deployer.queries import hosts as queries
+from tests.standings import started
 from tests.web.conftest import Visitor
+from tests.web.test_statements import grow, statements
 from tests.world import ADMIN, World, snapshot
 
 TABLE = """hostname,address,ssh_user,labels,description
@@ -126,6 +129,71 @@ def test_on_the_page_a_file_is_uploaded_looked_at_and_confirmed(visitor: Visitor
     done = visitor.post("/hosts/import", sent | {"plan": found[1]})
     assert (done.status_code, done.location) == (303, "/hosts")
     assert queries.by_name()["db-2"].labels == ("db", "new")
+
+
+def confirmed(visitor: Visitor, **sent: str) -> Any:
+    """What comes of an import that was looked at on the page."""
+    page = visitor.post("/hosts/import/preview", sent)
+    found = DIGEST.search(page.text)
+    assert found, page.text
+    return visitor.post("/hosts/import", sent | {"plan": found[1]})
+
+
+def test_the_list_of_hosts_says_once_how_it_ended(visitor: Visitor) -> None:
+    assert confirmed(visitor, content=TABLE, directory="/srv/deployer").status_code == 303
+    said = "Imported: 2 added, 1 changed, 1 unchanged, 2 left out."
+    assert said in visitor.get("/hosts").text
+    assert said not in visitor.get("/hosts").text
+
+
+def test_what_cannot_be_done_now_comes_back_as_it_was_shown(visitor: Visitor, world: World) -> None:
+    rollout_id = started(world, "queued")
+    before = snapshot()
+    refused = confirmed(
+        visitor, content="hostname,address\nweb-1,127.0.0.77\n", directory="/srv/deployer", labels="new"
+    )
+    assert refused.status_code == 409
+    assert f"Rollout #{rollout_id} of {ADMIN.name} holds it." in refused.text
+    for shown in ("What would change", "127.0.0.77", 'name="labels" value="new"', "hostname,address"):
+        assert shown in refused.text
+    assert snapshot() == before
+
+
+def test_what_an_import_costs_does_not_grow_with_the_hosts_that_it_changes(visitor: Visitor, world: World) -> None:
+    grow(world, 200)
+    db.session.execute(update(Instance).values(evidence=Evidence.CONFIRMED))
+    db.session.commit()
+
+    def cost(number: int, **to: str) -> int:
+        rows = [f"grown-{n:05},{','.join(to.values())}" for n in range(100, 100 + number)]
+        text = "\n".join([f"hostname,{','.join(to)}", *rows])
+        with statements() as seen:
+            done = api(visitor, world, content=text, plan=api(visitor, world, content=text).json["data"]["plan"])
+        assert len(done.json["data"]["changed"]) == number
+        return len(seen)
+
+    few = cost(10, address="127.0.0.9", description="few", labels="few")
+    assert cost(200, address="127.0.0.8", description="many", labels="many") == few
+    db.session.rollback()
+    row = queries.by_name()["grown-00299"]
+    assert (row.address, row.description, row.labels) == ("127.0.0.8", "many", ("many",))
+    evidence = {one.evidence for one in queries.instances(row.id)}
+    assert evidence == {Evidence.RECORDED}
+
+
+def test_whoever_is_faster_with_a_name_makes_it_another_plan(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Host a\n IdentityFile ~/.ssh/id_ed25519\n"
+    shown = api(visitor, world, content=text).json["data"]
+
+    def late(*_: object) -> None:
+        raise IntegrityError("", None, Exception())
+
+    monkeypatch.setattr(imports.credentials, "insert", late)
+    refused = api(visitor, world, content=text, plan=shown["plan"])
+    assert (refused.status_code, list(refused.json["errors"])) == (409, ["plan"])
+    assert "a" not in names()
 
 
 def test_a_key_of_an_ssh_configuration_becomes_a_credential_once(visitor: Visitor, world: World) -> None:

@@ -11,6 +11,7 @@ from deployer.domain.strategy import Strategy, WaveSize
 from deployer.operations import followups, rollouts, steps, workers
 from deployer.queries import logs
 from deployer.queries import rollouts as queries
+from deployer.queries import steps as step_queries
 from tests.standings import ALL, ALLOWED, MAKERS, ONE_BY_ONE, started, work
 from tests.web.conftest import OpenPage, Visitor
 from tests.world import ADMIN, World
@@ -155,7 +156,7 @@ class TestChanges:
         work(rollout_id, True)
         standing = OpenPage(visitor, f"/rollouts/{rollout_id}")
         work(rollout_id, None)
-        second = queries.steps(rollout_id)[1]
+        second = step_queries.steps(rollout_id)[1]
         assert list(standing.poll()) == ["rollout-head", "wave-2", f"step-{second.id}"]
         assert standing.poll() == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
@@ -10,12 +9,12 @@ from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
 from deployer.operations import imports as operations
-from deployer.operations.imports import ImportChanged, ImportPlan
+from deployer.operations.import_plan import ImportPlan
+from deployer.operations.imports import ImportChanged
 from deployer.web import importing
 from deployer.web.api.envelope import answer
 from deployer.web.auth import actor
 from deployer.web.errors import refusal
-from deployer.web.forms.hosts import as_typed
 from deployer.web.forms.imports import ConfirmedImportForm, ImportForm
 from deployer.web.importing import Upload
 from deployer.web.values import read_values
@@ -32,13 +31,13 @@ def plan_json(upload: Upload, plan: ImportPlan, remarks: list[tuple[int, str]]) 
     return {
         "plan": plan.digest,
         "format": upload.format,
-        "added": [{"line": one.line, **as_typed(one.host)} for one in plan.added],
+        "added": [{"line": one.line, **one.host.as_typed()} for one in plan.added],
         "changed": [
             {"line": one.line, "id": one.host_id, "hostname": one.host.hostname, "changes": one.changes}
             for one in plan.changed
         ],
         "unchanged": list(plan.unchanged),
-        "refused": [asdict(one) | {"why": list(one.why)} for one in plan.left_out],
+        "refused": [{"line": one.line, "name": one.name, "why": importing.why(one)} for one in plan.left_out],
         "credentials": [{"name": name, "path": path} for name, path in plan.credentials.items()],
         "remarks": [{"line": line, "text": text} for line, text in remarks],
     }

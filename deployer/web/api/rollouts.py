@@ -14,6 +14,7 @@ from deployer.domain.plan import StartRollout, parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
 from deployer.queries import catalog, plans, rollouts
+from deployer.queries import steps as step_queries
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor
 from deployer.web.errors import refusal
@@ -94,7 +95,7 @@ def plan_json(preview: plans.Preview) -> dict[str, Any]:
     }
 
 
-def step_json(row: rollouts.StepRow) -> dict[str, Any]:
+def step_json(row: step_queries.StepRow) -> dict[str, Any]:
     """A step on the wire; ``log`` holds the newest lines of its last attempt."""
     return {
         "id": row.id,
@@ -153,4 +154,4 @@ def _rollouts() -> Response:
 def _rollout(rollout_id: int) -> Response:
     only()
     row = rollouts.rollout(rollout_id)
-    return answer(rollout_json(row) | {"steps": [step_json(step) for step in rollouts.steps(rollout_id)]})
+    return answer(rollout_json(row) | {"steps": [step_json(step) for step in step_queries.steps(rollout_id)]})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from wtforms.widgets import TextArea
 
 from deployer.domain.errors import N_, Invalid
+from deployer.domain.machine import NewHost
 from deployer.domain.names import parse_address, parse_directory, parse_hostname, parse_name, parse_port, parse_text
 from deployer.domain.reach import parse_fingerprint, parse_jump, parse_labels, parse_user
 from deployer.domain.status import Reach
-from deployer.operations.hosts import NewHost
 from deployer.queries.hosts import HostRow
 from deployer.web.forms.base import Parsed, StrictForm, by, one_of, yes_no
 
@@ -72,12 +70,6 @@ def filled(host: HostRow) -> dict[str, str]:
         "jump": host.login.jump,
         "credential": host.credential or "",
     }
-
-
-def as_typed(host: NewHost) -> dict[str, str]:
-    """The same of a host that is not kept."""
-    words = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in asdict(host).items()}
-    return {name: "" if value is None else str(value) for name, value in words.items()}
 
 
 class KeyForm(StrictForm):

@@ -8,9 +8,11 @@ from typing import Any
 
 from deployer.domain.status import StepState
 from deployer.queries import catalog, history, logs, plans, rollouts, waves
+from deployer.queries import steps as step_queries
 from deployer.queries.history import RolloutFilter
 from deployer.queries.paging import Page, Slice
-from deployer.queries.rollouts import RolloutRow, StepRow
+from deployer.queries.rollouts import RolloutRow
+from deployer.queries.steps import StepRow
 from deployer.queries.waves import WaveRow
 from deployer.web import liveness
 from deployer.web.live.views import Part, Rows, View
@@ -58,7 +60,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
     row = rollouts.rollout(rollout_id)
     hosts = getattr(row, wanted.value) if wanted else row.hosts
     part = part.within(hosts)  # the list is long for a rollout of thousands of hosts
-    steps = rollouts.steps(rollout_id, with_lines=False, part=part, state=wanted)
+    steps = step_queries.steps(rollout_id, with_lines=False, part=part, state=wanted)
     groups = waves.waves(rollout_id, steps[0].wave, steps[-1].wave) if steps else []
     worker = liveness.watched(row.moving)
     head = {
@@ -98,7 +100,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
 def _log(rollout_id: int, log: int | AllHosts) -> Part:
     if isinstance(log, AllHosts):
         return Part("step-log", "rollouts/_log.html", {"step": {"merged": logs.merged(rollout_id)}})
-    step = rollouts.step(rollout_id, log)
+    step = step_queries.step(rollout_id, log)
     return Part("step-log", "rollouts/_log.html", {"step": step}, step.rev)
 
 
