@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -58,6 +59,26 @@ def for_plan(
 
 def earlier(session: Session, rollout: Rollout, service: Service) -> Earlier:
     """A rollout and how the instances of its steps stand now."""
+    rows = session.execute(_steps_and_since().where(Step.rollout_id == rollout.id)).all()
+    ids = {rollout.from_version_id, rollout.to_version_id}
+    known = versions(session, service, ids.union(*((source, target, runs) for _, source, target, runs, *_ in rows)))
+    return Earlier(
+        rollout.id,
+        rollout.state,
+        rollout.action,
+        known[rollout.from_version_id],
+        known[rollout.to_version_id],
+        strategy(rollout),
+        tuple(
+            DoneStep(state, known[source], known[target], _instance(*rest), known[runs], evidence, last)
+            for state, source, target, runs, evidence, last, *rest in rows
+        ),
+    )
+
+
+@cache  # to build it takes longer than to execute it
+def _steps_and_since() -> Select[Any]:
+    """The steps of all rollouts, each with its instance as it is now and the last rollout that touched that since."""
     since = aliased(Step)
     later = (
         select(func.max(since.rollout_id))
@@ -73,22 +94,7 @@ def earlier(session: Session, rollout: Rollout, service: Service) -> Earlier:
         Instance.evidence,
         later,
     )
-    query = _with_holder(select(*columns, *_INSTANCE)).join(Step, Step.instance_id == Instance.id)
-    rows = session.execute(query.where(Step.rollout_id == rollout.id)).all()
-    ids = {rollout.from_version_id, rollout.to_version_id}
-    known = versions(session, service, ids.union(*((source, target, runs) for _, source, target, runs, *_ in rows)))
-    return Earlier(
-        rollout.id,
-        rollout.state,
-        rollout.action,
-        known[rollout.from_version_id],
-        known[rollout.to_version_id],
-        strategy(rollout),
-        tuple(
-            DoneStep(state, known[source], known[target], _instance(*rest), known[runs], evidence, last)
-            for state, source, target, runs, evidence, last, *rest in rows
-        ),
-    )
+    return _with_holder(select(*columns, *_INSTANCE)).join(Step, Step.instance_id == Instance.id)
 
 
 def strategy(rollout: Rollout) -> Strategy:
