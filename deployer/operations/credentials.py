@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import insert as insert_rows
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -49,15 +51,11 @@ def insert(news: Sequence[NewCredential], actor: Actor) -> list[int]:
     taken, and Conflict as :func:`add` for those with a secret."""
     if not news:
         return []
-    rows = [CredentialRow(name=new.name) for new in news]
-    for row, new in zip(rows, news, strict=True):
-        _fill(row, new, actor)
-    db.session.add_all(rows)
-    db.session.flush()
-    told = {
-        row.id: {"name": new.name, "kind": new.kind.value, "public": new.public}
-        for row, new in zip(rows, news, strict=True)
-    }
+    # Not as objects of the session: those would be a statement each.
+    db.session.execute(insert_rows(CredentialRow), [{"name": new.name, **_columns(new, actor)} for new in news])
+    query = select(CredentialRow.name, CredentialRow.id).where(CredentialRow.name.in_([new.name for new in news]))
+    ids = {row.name: row.id for row in db.session.execute(query)}
+    told = {ids[new.name]: {"name": new.name, "kind": new.kind.value, "public": new.public} for new in news}
     audit_each(actor.name, "add", "credential", told)
     return list(told)
 
@@ -147,9 +145,19 @@ def reseal(keys: Keys, actor: Actor) -> list[str]:
 
 
 def _fill(row: CredentialRow, new: NewCredential, actor: Actor) -> None:
-    row.kind, row.public = new.kind, new.public
-    row.sealed = _sealed(new) if new.secret is not None else None
-    row.updated, row.updated_by = utc_now(), actor.name
+    for name, value in _columns(new, actor).items():
+        setattr(row, name, value)
+
+
+def _columns(new: NewCredential, actor: Actor) -> dict[str, Any]:
+    """The row of a credential, but for its name."""
+    return {
+        "kind": new.kind,
+        "public": new.public,
+        "sealed": _sealed(new) if new.secret is not None else None,
+        "updated": utc_now(),
+        "updated_by": actor.name,
+    }
 
 
 def _sealed(new: NewCredential) -> bytes:

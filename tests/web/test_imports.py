@@ -159,7 +159,7 @@ def test_what_cannot_be_done_now_comes_back_as_it_was_shown(visitor: Visitor, wo
     assert snapshot() == before
 
 
-def test_what_an_import_costs_does_not_grow_with_the_hosts_that_it_changes(visitor: Visitor, world: World) -> None:
+def test_what_an_import_costs_does_not_grow_with_the_hosts_in_it(visitor: Visitor, world: World) -> None:
     grow(world, 200)
     db.session.execute(update(Instance).values(evidence=Evidence.CONFIRMED))
     db.session.commit()
@@ -172,6 +172,15 @@ def test_what_an_import_costs_does_not_grow_with_the_hosts_that_it_changes(visit
         assert len(done.json["data"]["changed"]) == number
         return len(seen)
 
+    def cost_of_new(first: int, number: int) -> int:
+        entries = (f"Host new-{n}\n IdentityFile /keys/{n}\n" for n in range(first, first + number))
+        text = "\n".join(entries)
+        with statements() as seen:
+            done = api(visitor, world, content=text, plan=api(visitor, world, content=text).json["data"]["plan"])
+        assert len(done.json["data"]["added"]) == len(done.json["data"]["credentials"]) == number
+        return len(seen)
+
+    assert cost_of_new(0, 10) == cost_of_new(100, 200)
     few = cost(10, address="127.0.0.9", description="few", labels="few")
     assert cost(200, address="127.0.0.8", description="many", labels="many") == few
     db.session.rollback()
