@@ -14,6 +14,7 @@ from deployer.domain.ids import ID
 from deployer.extensions import babel, csrf, db, login, prepare_engine
 from deployer.resources import PACKAGE, folder
 from deployer.web import (
+    account,
     api,
     auth,
     credentials,
@@ -37,7 +38,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.live import shared
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
+PAGES = (people, account, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
 
 
@@ -68,6 +69,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         REDIS_URL=settings.redis_url,
         MAX_CONTENT_LENGTH=MAX_BODY,
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        # The prefix has the browser refuse the cookie from anybody but this host itself, over TLS.
+        SESSION_COOKIE_NAME="__Host-deployer" if settings.secure_cookies else "deployer",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,

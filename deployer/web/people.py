@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from flask import Blueprint, redirect, render_template, request, session, url_for
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
 
-from deployer.domain.errors import N_, Invalid, Refused
+from deployer.domain.errors import N_, Invalid, NotFound, Refused
 from deployer.domain.names import parse_text
-from deployer.operations import people
-from deployer.web.auth import Person, safe_next
+from deployer.operations import sign_ins
+from deployer.web import auth
+from deployer.web.auth import safe_next
 from deployer.web.words import whole
 
 blueprint = Blueprint("people", __name__)
@@ -30,19 +33,21 @@ def sign_in() -> str | Response:
 def enter() -> Response | tuple[str, int]:
     """Sign in."""
     name = request.form.get("name", "")
-    found = people.check_password(_typed(name), request.form.get("password", ""))
+    found = sign_ins.check_password(_typed(name), request.form.get("password", ""))
     target = request.args.get("next")
     if found is None:
         page = render_template("people/sign_in.html", name=name, problems=[whole(_STRANGER)], next=target)
         return page, 422
-    session.clear()  # nothing of the session before signing in lives on
-    login_user(Person(found))
+    auth.sign_in(sign_ins.begin(found, auth.whence()))
     return redirect(safe_next(target), 303)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Sign out."""
+    """Sign out: here, and also for whoever has a copy of the cookie."""
+    if current_user.is_authenticated:
+        with contextlib.suppress(NotFound):  # it was ended from elsewhere a moment ago
+            sign_ins.end(current_user.actor.name, current_user.sign_in_id)
     logout_user()
     session.clear()
     return redirect(url_for(".sign_in"), 303)
