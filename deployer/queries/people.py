@@ -123,5 +123,10 @@ def has_password(name: str) -> bool:
     return bool(db.session.execute(select(User.password_hash).where(User.name == name)).scalar_one())
 
 
+def device_key(name: str) -> str | None:
+    """What the browsers have in which somebody of this name has signed in; None when there is nobody."""
+    return db.session.execute(select(User.device_key).where(User.name == name)).scalar_one_or_none()
+
+
 def _names(ids: Iterable[int]) -> dict[int, str]:
     return dict(db.session.execute(select(Service.id, Service.name).where(Service.id.in_(ids))).all())

@@ -6,12 +6,13 @@ from flask import Blueprint, abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from deployer.attempts import Attempt, counter
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import people as operations
 from deployer.operations import sign_ins
 from deployer.queries import people
-from deployer.web.auth import actor, needs
+from deployer.web.auth import actor, needs, too_many, whence
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.people import PasswordForm
 from deployer.web.htmx import show_again
@@ -30,15 +31,21 @@ def ask_password() -> str:
 
 @blueprint.post("/password")
 @needs(Verb.VIEW)
-def change_password() -> str | tuple[str, int]:
+def change_password() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Change it, and sign out everywhere else."""
     _must_have_one()
     form = PasswordForm.of({})  # what was typed is not sent back
+    attempt = Attempt(actor().name, whence().address, f"sign-in {current_user.sign_in_id}")
+    wait = counter().begin(attempt)  # who found somebody's browser open has to guess the password, too
+    if wait:
+        page = render_template("people/password.html", form=form, problems=[too_many(wait)], done=False)
+        return page, 429, {"Retry-After": str(wait)}
     try:
         typed = PasswordForm.read(read_values(PasswordForm.field_names()))
         operations.change_password(actor(), current_user.sign_in_id, typed.current.value, typed.password.value)
     except (Refused, RefusedInput) as problem:
         return show_again("people/password.html", form, problem, done=False)
+    counter().succeeded(attempt)
     return render_template("people/password.html", form=form, problems=[], done=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, redirect, request, session, url_for
+from flask_babel import gettext, ngettext
 from flask_login import UserMixin, current_user, login_user
 from werkzeug.wrappers import Response
 
@@ -61,6 +62,17 @@ def sign_in(signed_in: sign_ins.SignedIn) -> None:
     """Have the browser be signed in from now on."""
     session.clear()  # nothing of the session before lives on
     login_user(Person(signed_in))
+
+
+def too_many(wait: int) -> str:
+    """The same for a name that exists and for one that does not."""
+    minutes = -(-wait // 60)
+    when = (
+        ngettext("%(num)s second", "%(num)s seconds", wait)
+        if wait < 120
+        else ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    )
+    return str(gettext("Too many attempts; this one was not looked at. Try again in %(when)s.", when=when))
 
 
 def _ask_to_sign_in() -> Response:

@@ -8,10 +8,11 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
 
+from deployer.attempts import Attempt, counter
 from deployer.domain.errors import N_, Invalid, NotFound, Refused
 from deployer.domain.names import parse_text
 from deployer.operations import sign_ins
-from deployer.web import auth
+from deployer.web import auth, devices
 from deployer.web.auth import safe_next
 from deployer.web.words import whole
 
@@ -26,20 +27,27 @@ def sign_in() -> str | Response:
     """The form that asks who you are."""
     if current_user.is_authenticated:
         return redirect(safe_next(request.args.get("next")))
-    return render_template("people/sign_in.html", name="", problems=[], next=request.args.get("next"))
+    return _form("", [])
 
 
 @blueprint.post("/sign-in")
-def enter() -> Response | tuple[str, int]:
+def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in."""
-    name = request.form.get("name", "")
-    found = sign_ins.check_password(_typed(name), request.form.get("password", ""))
-    target = request.args.get("next")
+    typed = request.form.get("name", "")
+    name = _readable(typed)
+    attempt = Attempt(name, auth.whence().address, devices.known_device(name))
+    wait = counter().begin(attempt)
+    if wait:
+        return _form(typed, [auth.too_many(wait)]), 429, {"Retry-After": str(wait)}
+    found = sign_ins.check_password(name, request.form.get("password", ""))
     if found is None:
-        page = render_template("people/sign_in.html", name=name, problems=[whole(_STRANGER)], next=target)
-        return page, 422
+        counter().failed(attempt)
+        return _form(typed, [whole(_STRANGER)]), 422
+    counter().succeeded(attempt)
     auth.sign_in(sign_ins.begin(found, auth.whence()))
-    return redirect(safe_next(target), 303)
+    answer = redirect(safe_next(request.args.get("next")), 303)
+    devices.remember(answer, name)
+    return answer
 
 
 @blueprint.post("/sign-out")
@@ -53,7 +61,11 @@ def sign_out() -> Response:
     return redirect(url_for(".sign_in"), 303)
 
 
-def _typed(name: str) -> str:
+def _form(name: str, problems: list[str]) -> str:
+    return render_template("people/sign_in.html", name=name, problems=problems, next=request.args.get("next"))
+
+
+def _readable(name: str) -> str:
     """The name, or "" (nobody's) for one that a database would choke on."""
     try:
         return parse_text(name, "name", 200)
