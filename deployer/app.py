@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from flask import Flask, redirect, url_for
+from flask import Flask, current_app, redirect, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
@@ -13,6 +15,7 @@ from deployer.config import Settings, read_settings
 from deployer.domain.ids import ID
 from deployer.extensions import babel, csrf, db, login, prepare_engine
 from deployer.resources import PACKAGE, folder
+from deployer.unsafe import refuse_unsafe
 from deployer.web import (
     account,
     api,
@@ -54,7 +57,9 @@ class IdConverter(BaseConverter):
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application (and what a worker runs inside). Connects to nothing yet."""
-    settings = settings or read_settings()
+    if settings is None:  # any WSGI server
+        settings = read_settings()
+        refuse_unsafe(settings, os.environ)
     app = Flask(
         "deployer",
         root_path=str(folder("templates").parent),
@@ -77,6 +82,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session: a dialog left open overnight still works
         BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
     )
+    if settings.proxies:
+        trusted = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
     app.request_class = StrictRequest
     app.url_map.converters["id"] = IdConverter
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -122,6 +130,8 @@ def _guard(response: Response) -> Response:
     headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # so there is TLS in front
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype in ("text/html", "application/json"):
         headers.setdefault("Cache-Control", "no-store")
     return response

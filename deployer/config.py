@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
 DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
+MAX_PROXIES = 10
 MIN_SECRET = 32  # characters; what `secrets.token_hex(16)` gives at least
 
 
@@ -34,6 +35,7 @@ class Settings:
     redis_url: str
     secret_key: str
     secure_cookies: bool
+    proxies: int = 0  # in front of us, each of which adds to X-Forwarded-For
     slots: int = 50  # steps at a time in one worker
 
     @property
@@ -72,6 +74,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=_redis_url(env.get("REDIS_URL") or _socket_url(home)),
         secret_key=secret,
         secure_cookies=env.get("DEPLOYER_SECURE_COOKIES", "") == "1",
+        proxies=_proxies(env.get("DEPLOYER_PROXIES") or "0"),
     )
 
 
@@ -89,6 +92,15 @@ def _home(text: str) -> Path:
             "DEPLOYER_HOME is in the home of somebody unknown, or not text in UTF-8. Write another path."
         ) from None
     return home
+
+
+def _proxies(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= MAX_PROXIES:
+        return int(text)
+    raise BadSettings(
+        f"DEPLOYER_PROXIES is not a number from 0 to {MAX_PROXIES}. Write how many proxies a request passes before it "
+        "comes here, as 1 for one nginx; 0 when browsers come here themselves."
+    )
 
 
 def _database_url(text: str) -> str:

@@ -63,7 +63,7 @@ def settings_for(home: Path, database_url: str, redis_url: str = "") -> Settings
         home=home,
         database_url=database_url,
         redis_url=redis_url or f"unix://{home / 'nobody.sock'}",
-        secret_key="test" * 16,
+        secret_key="0123456789abcdef" * 4,
         secure_cookies=False,
     )
 
