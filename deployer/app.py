@@ -21,6 +21,7 @@ from deployer.web import (
     api,
     auth,
     credentials,
+    elsewhere,
     errors,
     host_keys,
     hosts,
@@ -41,7 +42,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.live import shared
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, account, tokens, language, services, versions, instances, rollouts, rollout_actions)
+PAGES = (people, elsewhere, account, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
 
 
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=language.choose_language)
     login.init_app(app)
     auth.init_app(app)
+    elsewhere.init_app(app)
     errors.init_app(app)
     present.init_app(app)
     standing.init_app(app)

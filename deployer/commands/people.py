@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 import click
+from flask import current_app
 
-from deployer.commands.inside import REFUSED, actor, inside, stop
+from deployer.commands.inside import FAILED, REFUSED, actor, inside, stop
 from deployer.domain.access import Role, Scope
+from deployer.domain.identity import MAX_SUBJECT
 from deployer.domain.names import parse_name, parse_text
-from deployer.operations import people, tokens
+from deployer.operations import identities, people, tokens
 from deployer.queries import people as queries
 
 MAX_INPUT = 64 * 1024  # bytes; far more than the longest password has
@@ -65,6 +67,20 @@ def enable(name: str) -> None:
     """Let NAME in again; tokens that were not revoked work again, too."""
     people.enable(parse_name(name, "name"), by=actor().name)
     click.echo(f"{name} can sign in again.")
+
+
+@user.command("link")
+@click.argument("name")
+@click.argument("subject")
+@inside
+def link(name: str, subject: str) -> None:
+    """Let NAME sign in with the provider, which calls them SUBJECT; it says so to who is not let in."""
+    provider = current_app.config["SETTINGS"].provider
+    if provider is None:
+        stop("No provider is configured. Set DEPLOYER_OIDC_URL and the others.", FAILED)
+    subject = parse_text(subject, "subject", MAX_SUBJECT)
+    identities.link(parse_name(name, "name"), provider.url, subject, by=actor().name)
+    click.echo(f"{name} is {subject} at {provider.url}.")
 
 
 @user.command("list")

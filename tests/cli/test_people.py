@@ -109,6 +109,25 @@ def test_the_last_administrator_is_not_disabled(deployer: Console) -> None:
     assert "ann\tadministrator\tactive" in deployer("user", "list").stdout
 
 
+def test_a_person_is_linked_with_who_they_are_at_the_provider(deployer: Console) -> None:
+    made(deployer, "ann", "bob")
+    provider = {
+        "DEPLOYER_OIDC_URL": "https://id.example.org/",
+        "DEPLOYER_OIDC_CLIENT_ID": "console",
+        "DEPLOYER_OIDC_CLIENT_SECRET": "secret",
+    }
+    assert deployer("user", "link", "ann", "7").exit_code == 1, "which provider?"
+    assert deployer("user", "link", "ann", "7", **provider).exit_code == 0
+    result = deployer("user", "link", "bob", "7", **provider)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("subject: ")
+    assert [(row["issuer"], row["subject"]) for row in deployer.rows("user")] == [
+        ("https://id.example.org", "7"),
+        (None, None),
+    ]
+
+
 def test_a_token_is_bound_listed_and_revoked(stocked: Console) -> None:
     made(stocked, "ann")
     made_one = stocked("token", "create", "ann", "--service", "orders", "--days", "7", "--name", "ci")
