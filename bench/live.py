@@ -130,7 +130,7 @@ def cookies(app: Flask) -> str:
     for _ in range(SESSIONS):
         visitor = Visitor(app.test_client())
         assert visitor.sign_in().status_code == 303
-        found = visitor.client.get_cookie("session")
+        found = visitor.client.get_cookie("deployer")
         assert found is not None
         lines.append(f"session={found.value}")
     return "\n".join(lines)

@@ -42,6 +42,7 @@ def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     found = sign_ins.check_password(name, request.form.get("password", ""))
     if found is None:
         counter().failed(attempt)
+        sign_ins.refused(name, auth.whence())
         return _form(typed, [whole(_STRANGER)]), 422
     counter().succeeded(attempt)
     auth.sign_in(sign_ins.begin(found, auth.whence()))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from deployer.domain.access import Role
 from deployer.extensions import db
-from deployer.models import SignIn, User
+from deployer.models import AuditEntry, SignIn, User
 from deployer.models.columns import utc_now
 from deployer.operations import passwords, people, sign_ins
 from tests.web.conftest import OpenPage, Visitor
@@ -245,3 +248,36 @@ def test_the_cookie_says_what_a_browser_may_do_with_it(app: Flask, world: World)
     assert "HttpOnly" in header
     assert "SameSite=Lax" in header
     assert "Path=/" in header
+
+
+def test_signing_in_and_out_and_wrong_passwords_are_remembered_with_the_address(app: Flask, world: World) -> None:
+    found = Visitor(app.test_client())
+    for name in ("ann", "ann", "nobody", "vic"):
+        found.read_token("/sign-in")
+        assert found.post("/sign-in", {"name": name, "password": "wrong"}).status_code == 422
+    found.sign_in()
+    found.post("/sign-out")
+    db.session.rollback()
+    query = select(AuditEntry.actor, AuditEntry.verb, AuditEntry.facts).where(AuditEntry.verb.startswith("sign_"))
+    told = db.session.execute(query.order_by(AuditEntry.id)).all()
+    assert [(row.actor, row.verb) for row in told] == [
+        ("ann", "sign_in_refused"),  # once a minute
+        ("vic", "sign_in_refused"),
+        ("ann", "sign_in"),
+        ("ann", "sign_out"),
+    ]
+    assert {row.facts["address"] for row in told} == {"127.0.0.1"}
+
+
+def test_pages_are_shown_while_nothing_can_be_written(sqlite_app: Flask, sqlite_world: World) -> None:
+    found = Visitor(sqlite_app.test_client())
+    found.sign_in()
+    set_all(seen=utc_now() - timedelta(minutes=5))
+    with mock.patch.object(sign_ins, "transaction", _locked):
+        assert is_in(found.client)
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    raise OperationalError("UPDATE", {}, Exception("database is locked"))
+    yield
