@@ -132,7 +132,7 @@ def cookies(app: Flask) -> str:
         assert visitor.sign_in().status_code == 303
         found = visitor.client.get_cookie("deployer")
         assert found is not None
-        lines.append(f"session={found.value}")
+        lines.append(f"deployer={found.value}")
     return "\n".join(lines)
 
 
