@@ -92,7 +92,8 @@ class Measured:
 @contextlib.contextmanager
 def console(home: Path, database_url: str) -> Iterator[Settings]:
     """An application with a fresh, migrated database and a Redis of its own."""
-    settings = Settings(home, database_url, f"unix://{home / 'redis.sock'}", "bench" * 16, secure_cookies=False)
+    url, key = f"unix://{home / 'redis.sock'}", "0123456789abcdef" * 4
+    settings = Settings(home, database_url, url, key, secure_cookies=False)
     with embedded.running(settings), create_app(settings).app_context():
         migrating.upgrade()
         yield settings

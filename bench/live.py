@@ -130,9 +130,9 @@ def cookies(app: Flask) -> str:
     for _ in range(SESSIONS):
         visitor = Visitor(app.test_client())
         assert visitor.sign_in().status_code == 303
-        found = visitor.client.get_cookie("session")
+        found = visitor.client.get_cookie("deployer")
         assert found is not None
-        lines.append(f"session={found.value}")
+        lines.append(f"deployer={found.value}")
     return "\n".join(lines)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from flask import Flask, redirect, url_for
+from flask import Flask, current_app, redirect, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
@@ -13,10 +15,13 @@ from deployer.config import Settings, read_settings
 from deployer.domain.ids import ID
 from deployer.extensions import babel, csrf, db, login, prepare_engine
 from deployer.resources import PACKAGE, folder
+from deployer.unsafe import refuse_unsafe
 from deployer.web import (
+    account,
     api,
     auth,
     credentials,
+    elsewhere,
     errors,
     host_keys,
     hosts,
@@ -37,7 +42,7 @@ from deployer.web.bodies import StrictRequest
 from deployer.web.live import shared
 
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
-PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
+PAGES = (people, elsewhere, account, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
 
 
@@ -53,7 +58,9 @@ class IdConverter(BaseConverter):
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application (and what a worker runs inside). Connects to nothing yet."""
-    settings = settings or read_settings()
+    if settings is None:  # any WSGI server
+        settings = read_settings()
+        refuse_unsafe(settings, os.environ)
     app = Flask(
         "deployer",
         root_path=str(folder("templates").parent),
@@ -68,12 +75,17 @@ def create_app(settings: Settings | None = None) -> Flask:
         REDIS_URL=settings.redis_url,
         MAX_CONTENT_LENGTH=MAX_BODY,
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        # The prefix has the browser refuse the cookie from anybody but this host itself, over TLS.
+        SESSION_COOKIE_NAME="__Host-deployer" if settings.secure_cookies else "deployer",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session: a dialog left open overnight still works
         BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
     )
+    if settings.proxies:
+        trusted = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
     app.request_class = StrictRequest
     app.url_map.converters["id"] = IdConverter
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -83,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=language.choose_language)
     login.init_app(app)
     auth.init_app(app)
+    elsewhere.init_app(app)
     errors.init_app(app)
     present.init_app(app)
     standing.init_app(app)
@@ -119,6 +132,8 @@ def _guard(response: Response) -> Response:
     headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # so there is TLS in front
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype in ("text/html", "application/json"):
         headers.setdefault("Cache-Control", "no-store")
     return response

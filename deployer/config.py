@@ -9,21 +9,43 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import redis
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from deployer import private_files
+from deployer.domain.identity import Allowed
 
 MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
 DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
+MAX_PROXIES = 10
+OIDC = ("URL", "CLIENT_ID", "CLIENT_SECRET", "NAME_CLAIM", "SCOPE", "DOMAINS", "GROUPS", "LABEL")
+WELL_KNOWN = "/.well-known/openid-configuration"
 MIN_SECRET = 32  # characters; what `secrets.token_hex(16)` gives at least
 
 
 class BadSettings(Exception):
     """The environment does not describe a console that is safe to start. The message says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where people can prove who they are (OpenID Connect). ``url`` is its issuer, without a slash at its end."""
+
+    url: str
+    client_id: str
+    client_secret: str
+    allowed: Allowed
+    name_claim: str = "preferred_username"
+    scope: str = "openid profile email"
+    label: str = ""  # on the button
+
+    @property
+    def discovery(self) -> str:
+        """Where it says what else it has."""
+        return self.url + WELL_KNOWN
 
 
 @dataclass(frozen=True)
@@ -35,6 +57,8 @@ class Settings:
     redis_url: str
     secret_key: str
     secure_cookies: bool
+    proxies: int = 0  # in front of us, each of which adds to X-Forwarded-For
+    provider: Provider | None = None
     slots: int = 50  # steps at a time in one worker
 
     @property
@@ -73,6 +97,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=_redis_url(env.get("REDIS_URL") or _socket_url(home)),
         secret_key=secret,
         secure_cookies=env.get("DEPLOYER_SECURE_COOKIES", "") == "1",
+        provider=_provider(env),
+        proxies=_proxies(env.get("DEPLOYER_PROXIES") or "0"),
     )
 
 
@@ -90,6 +116,43 @@ def _home(text: str) -> Path:
             "DEPLOYER_HOME is in the home of somebody unknown, or not text in UTF-8. Write another path."
         ) from None
     return home
+
+
+def _provider(env: Mapping[str, str]) -> Provider | None:
+    given = {name: env.get(f"DEPLOYER_OIDC_{name}", "").strip() for name in OIDC}
+    if not any(given.values()):
+        return None
+    for name in ("URL", "CLIENT_ID", "CLIENT_SECRET"):
+        if not given[name]:
+            raise BadSettings(f"DEPLOYER_OIDC_{name} is missing. Give it, or leave out all of DEPLOYER_OIDC_…")
+    url = urlsplit(given["URL"])
+    local = url.hostname in ("localhost", "::1") or (url.hostname or "").startswith("127.")
+    if (
+        (url.scheme != "https" and not (url.scheme == "http" and local))
+        or not url.hostname
+        or url.query
+        or url.fragment
+    ):
+        raise BadSettings("DEPLOYER_OIDC_URL is not the address of a provider. Write its issuer: https://HOST/PATH.")
+    names = {name: frozenset(given[name].replace(",", " ").split()) for name in ("DOMAINS", "GROUPS")}
+    return Provider(
+        given["URL"].removesuffix(WELL_KNOWN).rstrip("/"),
+        given["CLIENT_ID"],
+        given["CLIENT_SECRET"],
+        Allowed(frozenset(map(str.lower, names["DOMAINS"])), names["GROUPS"]),
+        given["NAME_CLAIM"] or Provider.name_claim,
+        given["SCOPE"] or Provider.scope,
+        given["LABEL"],
+    )
+
+
+def _proxies(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= MAX_PROXIES:
+        return int(text)
+    raise BadSettings(
+        f"DEPLOYER_PROXIES is not a number from 0 to {MAX_PROXIES}. Write how many proxies a request passes before it "
+        "comes here, as 1 for one nginx; 0 when browsers come here themselves."
+    )
 
 
 def _database_url(text: str) -> str:

@@ -26,7 +26,7 @@ from werkzeug.test import TestResponse
 from deployer.app import create_app
 from deployer.config import Settings
 from deployer.extensions import db
-from deployer.operations import people
+from deployer.operations import passwords
 from tests.postgres import Cluster, missing_postgres
 from tests.world import World
 
@@ -40,6 +40,13 @@ def need(reason: str | None) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; in CI it must be there")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """A password is verified with the effort that its hash names; a small one makes every sign-in quick."""
+    with mock.patch.object(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +63,7 @@ def settings_for(home: Path, database_url: str, redis_url: str = "") -> Settings
         home=home,
         database_url=database_url,
         redis_url=redis_url or f"unix://{home / 'nobody.sock'}",
-        secret_key="test" * 16,
+        secret_key="0123456789abcdef" * 4,
         secure_cookies=False,
     )
 
@@ -91,10 +98,8 @@ def postgresql_template(postgres: Cluster, tmp_path_factory: pytest.TempPathFact
 
 def filled(settings: Settings) -> World:
     """Build the world in the database, once; to build it for every test would take half a second each."""
-    # A password is verified with the effort that its hash names; a small one makes every sign-in quick.
-    with mock.patch.object(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)):
-        for _app in running(settings):
-            world = World.build()
+    for _app in running(settings):
+        world = World.build()
     return world
 
 

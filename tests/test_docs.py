@@ -26,6 +26,7 @@ NAMES = {
     "instance_id": "I",
     "host_id": "H",
     "credential_id": "C",
+    "token_id": "T",
     "action": "ACTION",
 }
 

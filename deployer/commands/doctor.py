@@ -17,6 +17,7 @@ from deployer.config import Settings
 from deployer.extensions import db
 from deployer.models import User
 from deployer.queries import workers
+from deployer.unsafe import dangers
 
 Check = Callable[[Settings], str]
 
@@ -83,6 +84,7 @@ def _workers(_settings: Settings) -> str:
 
 
 CHECKS: dict[str, Check] = {
+    "Settings": lambda settings: " ".join(dangers(settings, os.environ)),
     "Home": _home,
     "Database": _database,
     "Redis": _redis,

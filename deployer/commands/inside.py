@@ -19,6 +19,7 @@ from deployer.app import create_app
 from deployer.config import BadSettings, Settings, read_settings
 from deployer.domain.access import Actor, Role
 from deployer.domain.errors import Conflict, Refused
+from deployer.unsafe import refuse_unsafe
 from deployer.web.forms.base import RefusedInput
 
 P = ParamSpec("P")
@@ -44,6 +45,16 @@ def settings() -> Settings:
         stop(str(problem), REFUSED)
     except OSError as problem:
         stop(f"{problem.filename} cannot be used: {problem.strerror}. Set DEPLOYER_HOME to another directory.", REFUSED)
+
+
+def safe_settings() -> Settings:
+    """The settings, to serve or to work with; ends the program also when they are unsafe."""
+    found = settings()
+    try:
+        refuse_unsafe(found, os.environ)
+    except BadSettings as problem:
+        stop(f"{problem}\nNothing was started; `deployer doctor` looks at everything.", REFUSED)
+    return found
 
 
 def actor() -> Actor:

@@ -77,7 +77,7 @@ def web(bind: str, workers: int, threads: int) -> None:
 
     For other machines to reach it, put a proxy with TLS in front and set DEPLOYER_SECURE_COOKIES=1.
     """
-    inside.settings()
+    inside.safe_settings()
     problem = occupied(bind)
     if problem:
         inside.stop(problem, inside.FAILED)
@@ -101,6 +101,7 @@ def worker(slots: int) -> None:
     does not answer is waited for. The exit status is 0 after SIGTERM or SIGINT, else 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    inside.safe_settings()
     with inside.application() as app:
         app.config["SETTINGS"] = replace(app.config["SETTINGS"], slots=slots)  # each job opens a context of its own
     try:

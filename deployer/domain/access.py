@@ -49,27 +49,43 @@ _OF_SCOPE = {
 }
 
 
+SOME_SERVICE = 0  # is no service's id
+
+
 @dataclass(frozen=True)
 class Actor:
-    """Who is asking: a person, perhaps through a token."""
+    """Who is asking: a person, perhaps through a token that is for some services only."""
 
     name: str
     role: Role
     scope: Scope | None = None  # None: signed in, not a token
+    services: frozenset[int] | None = None  # None: all
 
-    def may(self, verb: Verb) -> bool:
-        """Whether this actor may do ``verb``."""
+    def may(self, verb: Verb, service_id: int | None = None) -> bool:
+        """Whether this actor may do ``verb`` to a service, to what belongs to none (None), or to any (SOME_SERVICE)."""
+        if self.services is not None and not self._reaches(verb, service_id):
+            return False
         return verb in _OF_ROLE[self.role] and (self.scope is None or verb in _OF_SCOPE[self.scope])
 
-    def require(self, verb: Verb) -> None:
-        """Raise :class:`Forbidden` unless this actor may do ``verb``."""
-        if self.may(verb):
+    def _reaches(self, verb: Verb, service_id: int | None) -> bool:
+        if service_id is None:
+            return verb is Verb.VIEW
+        return service_id == SOME_SERVICE or service_id in (self.services or ())
+
+    def require(self, verb: Verb, service_id: int | None = None) -> None:
+        """Raise :class:`Forbidden` unless this actor may do ``verb`` there; ``service_id`` as in :meth:`may`."""
+        if self.may(verb, service_id):
             return
         if verb not in _OF_ROLE[self.role]:
             raise Forbidden(
                 N_("You may not do this."),
                 N_("Your role is %(role)s. Ask an administrator for a role that allows it."),
                 facts={"role": self.role.value},
+            )
+        if self.scope is None or verb in _OF_SCOPE[self.scope]:
+            raise Forbidden(
+                N_("This token may not do this."),
+                N_("It is for some services only, and this does not belong to one of them. Use another token."),
             )
         raise Forbidden(
             N_("This token may not do this."),

@@ -61,6 +61,10 @@ class Conflict(Refused):
     """Well formed, but the world is not in the state it needs: 409."""
 
 
+class Unidentified(Refused):
+    """It is not known who asks, because what should prove it does not (any more): 401."""
+
+
 class Forbidden(Refused):
     """A known person who may not do this: 403."""
 

@@ -1,34 +1,62 @@
-"""Who may use the console, and the tokens they gave to programs."""
+"""Who may use the console, where they are signed in, and the tokens they gave to programs."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from deployer.domain.access import Role, Scope
 from deployer.extensions import db
 from deployer.models.columns import Moment, Word, utc_now
 
+IDLE = timedelta(hours=12)  # after which a sign-in is over that nobody used: a shift
+
 
 class User(db.Model):  # type: ignore[name-defined,misc]
-    """A person. ``session_key`` is part of every session cookie, so changing it ends them all."""
+    """A person. ``password_hash`` is "" for one who signs in elsewhere, at ``issuer`` as ``subject``, and only there.
+    ``device_key`` is in the cookie of every browser that has signed in as this person; changing it makes all unknown.
+    """
 
     __tablename__ = "user"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        UniqueConstraint("device_key", name="uq_user_session_key"),  # as it was called once; SQLite cannot rename it
+        Index("ix_user_issuer_subject", "issuer", "subject", unique=True),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(Word(Role))
-    session_key: Mapped[str] = mapped_column(String(64), unique=True)
+    device_key: Mapped[str] = mapped_column(String(64))
+    issuer: Mapped[str | None] = mapped_column(String(400))
+    subject: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
 
 
+class SignIn(db.Model):  # type: ignore[name-defined,misc]
+    """A browser in which a person is signed in. Its cookie has a secret of which only the SHA-256 is kept. Signing out
+    removes the row, so that a copy of the cookie is worth nothing."""
+
+    __tablename__ = "sign_in"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
+    seen: Mapped[datetime] = mapped_column(Moment, default=utc_now)
+    expires: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(String(64))  # from where it was last seen
+    browser: Mapped[str] = mapped_column(String(200))
+
+
 class Token(db.Model):  # type: ignore[name-defined,misc]
-    """A bearer token of the API. Only its SHA-256 is kept."""
+    """A bearer token of the API. Only its SHA-256 is kept. ``services`` are the ids of those that it is for; None: all.
+    ``expires`` is None when it never does."""
 
     __tablename__ = "token"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -39,4 +67,8 @@ class Token(db.Model):  # type: ignore[name-defined,misc]
     scope: Mapped[Scope] = mapped_column(Word(Scope))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
+    expires: Mapped[datetime | None] = mapped_column(Moment)
     revoked: Mapped[datetime | None] = mapped_column(Moment)
+    services: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    used: Mapped[datetime | None] = mapped_column(Moment)  # to the minute
+    used_from: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))

@@ -76,7 +76,7 @@ def add_service(new: NewService, actor: Actor) -> int:
 def change_service(service_id: int, new: NewService, actor: Actor) -> None:
     """Change what a service is and how it is deployed. Raises NotFound, and Conflict when its name would change or when
     a rollout is under way: its hosts must all be done by one recipe."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE, service_id)
     with transaction() as session:
         service = session.get(Service, service_id)
         if service is None:
@@ -108,7 +108,7 @@ def change_service(service_id: int, new: NewService, actor: Actor) -> None:
 
 def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:
     """Add a version and return its id. Raises NotFound, or Conflict on ``version`` when the label is taken."""
-    actor.require(Verb.RECORD_BUILD)
+    actor.require(Verb.RECORD_BUILD, service_id)
     try:
         with transaction() as session:
             service = session.get(Service, service_id)
@@ -140,7 +140,7 @@ def record_build(service_id: int, version_id: int, build: Build, actor: Actor) -
 
     An artifact never changes under its label: what ran yesterday as 1.2 must be what runs tomorrow as 1.2.
     """
-    actor.require(Verb.RECORD_BUILD)
+    actor.require(Verb.RECORD_BUILD, service_id)
     with transaction() as session:
         rev = claims.bump(session(), service_id) if session.get(Service, service_id) else 0
         version = session.execute(
@@ -167,7 +167,7 @@ def record_build(service_id: int, version_id: int, build: Build, actor: Actor) -
 
 def mark_version(service_id: int, version_id: int, irreversible: str, actor: Actor) -> None:
     """Say why a version cannot be reverted past, or with "" that it can. Raises NotFound."""
-    actor.require(Verb.RECORD_BUILD)
+    actor.require(Verb.RECORD_BUILD, service_id)
     with transaction() as session:
         rev = claims.bump(session(), service_id) if session.get(Service, service_id) else 0
         version = session.execute(

@@ -36,7 +36,7 @@ def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
     Raises NotFound for a service, host or version (another service's too) that is not there, and Conflict on
     ``host_id`` when the service is recorded on the host already.
     """
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE, service_id)
     try:
         with transaction() as session:
             service = session.get(Service, service_id)

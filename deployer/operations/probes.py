@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 
 from deployer import queue
-from deployer.domain.access import Actor, Verb
+from deployer.domain.access import SOME_SERVICE, Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.status import Evidence
 from deployer.extensions import db
@@ -34,11 +34,12 @@ class TakenProbe:
 
 def ask(instance_id: int, actor: Actor) -> None:
     """Have a worker ask the host. Raises NotFound, or Conflict while a rollout holds it: that asks by itself."""
-    actor.require(Verb.ROLL_OUT)
+    actor.require(Verb.ROLL_OUT, SOME_SERVICE)
     with transaction() as session:
         instance = session.get(Instance, instance_id)
         if instance is None:
             raise no_such("instance", instance_id)
+        actor.require(Verb.ROLL_OUT, instance.service_id)
         instance.rev = claims.bump(session(), instance.service_id)
         holder = session.execute(
             select(Instance.rollout_id, Rollout.created_by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from deployer import queue
-from deployer.domain.access import Actor, Verb
+from deployer.domain.access import SOME_SERVICE, Actor, Verb
 from deployer.domain.errors import N_, Conflict, Invalid, no_such
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
@@ -28,7 +28,7 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
     Raises a :class:`~deployer.domain.errors.Refused` of any kind; then nothing has changed. A plan that this person has
     sent before is the rollout of then.
     """
-    actor.require(Verb.ROLL_OUT)
+    actor.require(Verb.ROLL_OUT, command.service_id)
     with transaction() as session:
         service = session.get(Service, command.service_id)
         if service is None:
@@ -62,12 +62,15 @@ def _planned(service: Service, command: StartRollout, rev: int) -> RolloutPlan:
         raise PlanChanged(changes.since(service, command.token, rev)) from None
 
 
-def locked(rollout_id: int) -> tuple[Rollout, int]:
-    """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound."""
+def locked(rollout_id: int, actor: Actor) -> tuple[Rollout, int]:
+    """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound, and
+    Forbidden for who may not roll out its service."""
+    actor.require(Verb.ROLL_OUT, SOME_SERVICE)
     session = db.session()
     rollout = session.get(Rollout, rollout_id)
     if rollout is None:
         raise no_such("rollout", rollout_id)
+    actor.require(Verb.ROLL_OUT, rollout.service_id)
     rev = claims.bump(session, rollout.service_id)
     session.refresh(rollout)
     return rollout, rev
@@ -75,9 +78,8 @@ def locked(rollout_id: int) -> tuple[Rollout, int]:
 
 def pause(rollout_id: int, actor: Actor) -> None:
     """Start no further step until it is resumed. Raises NotFound, or Conflict when there is nothing to hold back."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.PAUSE)
         if not _waiting(rollout_id):
             raise Conflict(
@@ -92,9 +94,8 @@ def pause(rollout_id: int, actor: Actor) -> None:
 def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
     """Go on with ``hosts`` of those that wait, and leave out the others. Raises NotFound; Conflict when it is not
     paused; Invalid on ``host`` for a host that does not wait."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.RESUME)
         rollout.paused_by = ""
         waiting = _waiting(rollout_id)
@@ -115,9 +116,8 @@ def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
 
 def cancel(rollout_id: int, actor: Actor) -> None:
     """Start no further step; what is running comes to its own end. Raises NotFound, or Conflict when it has ended."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.CANCEL)
         never_started = end_queued(rollout, StepState.CANCELLED, rev)
         go_on(rollout, rev)

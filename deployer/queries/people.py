@@ -1,15 +1,18 @@
-"""What pages show of people and of the tokens they gave to programs."""
+"""What pages show of people, of where they are signed in, and of the tokens they gave to programs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from deployer.domain.access import Role, Scope
 from deployer.extensions import db
-from deployer.models import Rollout, Token, User
+from deployer.models import Rollout, Service, SignIn, Token, User
+from deployer.models.columns import utc_now
+from deployer.models.people import IDLE
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,47 @@ class PersonRow:
 
 @dataclass(frozen=True)
 class TokenRow:
-    """A token, without its secret: nobody has that but its owner."""
+    """A token, without its secret: nobody has that but its owner. ``services`` are the names of those that it is for,
+    None: all."""
 
     id: int
     name: str
     scope: Scope
     created: datetime
+    expires: datetime | None
     revoked: datetime | None
+    used: datetime | None
+    used_from: str
+    services: tuple[str, ...] | None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and self.expires <= utc_now()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether a program can still use it."""
+        return self.revoked is None and not self.has_expired
+
+
+@dataclass(frozen=True)
+class SignInRow:
+    """Where a person is signed in. ``seen`` is right to the minute."""
+
+    id: int
+    created: datetime
+    seen: datetime
+    expires: datetime
+    address: str
+    browser: str
 
 
 def people() -> list[PersonRow]:
     """All of them, by name."""
     tokens = (
         select(Token.user_id, func.count().label("valid"))
-        .where(Token.revoked.is_(None))
+        .where(Token.revoked.is_(None), or_(Token.expires.is_(None), Token.expires > utc_now()))
         .group_by(Token.user_id)
         .subquery()
     )
@@ -56,10 +86,47 @@ def people() -> list[PersonRow]:
 
 def tokens_of(name: str) -> list[TokenRow]:
     """A person's tokens: the valid ones first, the newest first."""
+    query = select(Token).join(User, User.id == Token.user_id).where(User.name == name).order_by(Token.id.desc())
+    tokens = db.session.execute(query).scalars().all()
+    wanted = {id_ for token in tokens for id_ in token.services or ()}
+    names = _names(wanted) if wanted else {}
+    rows = [
+        TokenRow(
+            token.id,
+            token.name,
+            token.scope,
+            token.created,
+            token.expires,
+            token.revoked,
+            token.used,
+            token.used_from,
+            None if token.services is None else tuple(names[id_] for id_ in token.services),
+        )
+        for token in tokens
+    ]
+    return sorted(rows, key=lambda row: not row.is_valid)
+
+
+def sign_ins_of(name: str) -> list[SignInRow]:
+    """Where a person is signed in: where they were seen last comes first."""
     query = (
-        select(Token.id, Token.name, Token.scope, Token.created, Token.revoked)
-        .join(User, User.id == Token.user_id)
-        .where(User.name == name)
-        .order_by(Token.revoked.is_not(None), Token.id.desc())
+        select(SignIn.id, SignIn.created, SignIn.seen, SignIn.expires, SignIn.address, SignIn.browser)
+        .join(User, User.id == SignIn.user_id)
+        .where(User.name == name, SignIn.expires > utc_now(), SignIn.seen > utc_now() - IDLE)
+        .order_by(SignIn.seen.desc(), SignIn.id.desc())
     )
-    return [TokenRow(*row) for row in db.session.execute(query)]
+    return [SignInRow(*row) for row in db.session.execute(query)]
+
+
+def has_password(name: str) -> bool:
+    """Whether a person signs in here with a password, and not elsewhere only."""
+    return bool(db.session.execute(select(User.password_hash).where(User.name == name)).scalar_one())
+
+
+def device_key(name: str) -> str | None:
+    """What the browsers have in which somebody of this name has signed in; None when there is nobody."""
+    return db.session.execute(select(User.device_key).where(User.name == name)).scalar_one_or_none()
+
+
+def _names(ids: Iterable[int]) -> dict[int, str]:
+    return dict(db.session.execute(select(Service.id, Service.name).where(Service.id.in_(ids))).all())

@@ -7,13 +7,14 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, g, redirect, request, url_for
-from flask_login import UserMixin, current_user
+from flask import Flask, abort, g, redirect, request, session, url_for
+from flask_babel import gettext, ngettext
+from flask_login import UserMixin, current_user, login_user
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Actor, Verb
 from deployer.extensions import login
-from deployer.operations import people
+from deployer.operations import sign_ins
 from deployer.web.live.shared import lately
 
 FEW = 10  # moments for which an open page of somebody whose rights were taken away still gets changes
@@ -24,13 +25,14 @@ R = TypeVar("R")
 class Person(UserMixin):  # type: ignore[misc]
     """A signed-in person, as Flask-Login wants one."""
 
-    def __init__(self, signed_in: people.SignedIn) -> None:
+    def __init__(self, signed_in: sign_ins.SignedIn) -> None:
         self.actor = signed_in.actor
-        self._session_key = signed_in.session_key
+        self.sign_in_id = signed_in.id
+        self._secret = signed_in.secret
 
     def get_id(self) -> str:
-        """What the session cookie carries: not the id, so that it can be revoked."""
-        return self._session_key
+        """What the session cookie carries: a secret of this one sign-in, which the server can end."""
+        return self._secret
 
 
 def init_app(app: Flask) -> None:
@@ -41,12 +43,36 @@ def init_app(app: Flask) -> None:
     app.context_processor(lambda: {"may": may})
 
 
-def _load(session_key: str) -> Person | None:
-    def read() -> people.SignedIn | None:
-        return people.by_session_key(session_key)
+def _load(secret: str) -> Person | None:
+    polls = bool(g.get("polls"))
 
-    signed_in = lately(("person", session_key), read, moments=FEW) if g.get("polls") else read()
+    def read() -> sign_ins.SignedIn | None:
+        return sign_ins.by_secret(secret, None if polls else whence().address)
+
+    signed_in = lately(("person", secret), read, moments=FEW) if polls else read()
     return Person(signed_in) if signed_in else None
+
+
+def whence() -> sign_ins.Whence:
+    """From where the request comes."""
+    return sign_ins.Whence(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def sign_in(signed_in: sign_ins.SignedIn) -> None:
+    """Have the browser be signed in from now on."""
+    session.clear()  # nothing of the session before lives on
+    login_user(Person(signed_in))
+
+
+def too_many(wait: int) -> str:
+    """The same for a name that exists and for one that does not."""
+    minutes = -(-wait // 60)
+    when = (
+        ngettext("%(num)s second", "%(num)s seconds", wait)
+        if wait < 120
+        else ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    )
+    return str(gettext("Too many attempts; this one was not looked at. Try again in %(when)s.", when=when))
 
 
 def _ask_to_sign_in() -> Response:

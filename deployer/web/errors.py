@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from deployer.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from deployer.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unidentified
 from deployer.web.forms.base import RefusedInput
 from deployer.web.words import hint, summary, whole
 
@@ -42,6 +42,8 @@ def status_of(refused: Refused) -> int:
     """The HTTP status of a refusal, for the kind of client that asked."""
     if isinstance(refused, Invalid):
         return REFUSED_PARAMETER if _is_api() else REFUSED_FORM
+    if isinstance(refused, Unidentified):
+        return 401
     return 404 if isinstance(refused, NotFound) else 409 if isinstance(refused, Conflict) else 403
 
 
@@ -80,6 +82,10 @@ def _answer(
 
 def refusal(refused: Refused, data: object = None) -> Response:
     """The answer to a refused request; in the API's envelope with ``data``, what to go on from."""
+    if isinstance(refused, Unidentified):
+        response = _answer(401, summary(refused), hint(refused))
+        response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        return response
     if isinstance(refused, Forbidden) or not refused.field:
         return _answer(status_of(refused), summary(refused), hint(refused))
     return _answer(status_of(refused), summary(refused), hint(refused), {refused.field: [whole(refused)]}, data)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from flask import Blueprint, redirect, render_template, request, session, url_for
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
 
-from deployer.domain.errors import N_, Invalid, Refused
+from deployer.attempts import Attempt, counter
+from deployer.domain.errors import N_, Invalid, NotFound, Refused
 from deployer.domain.names import parse_text
-from deployer.operations import people
-from deployer.web.auth import Person, safe_next
+from deployer.operations import sign_ins
+from deployer.web import auth, devices
+from deployer.web.auth import safe_next
 from deployer.web.words import whole
 
 blueprint = Blueprint("people", __name__)
@@ -23,32 +27,46 @@ def sign_in() -> str | Response:
     """The form that asks who you are."""
     if current_user.is_authenticated:
         return redirect(safe_next(request.args.get("next")))
-    return render_template("people/sign_in.html", name="", problems=[], next=request.args.get("next"))
+    return _form("", [])
 
 
 @blueprint.post("/sign-in")
-def enter() -> Response | tuple[str, int]:
+def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in."""
-    name = request.form.get("name", "")
-    found = people.check_password(_typed(name), request.form.get("password", ""))
-    target = request.args.get("next")
+    typed = request.form.get("name", "")
+    name = _readable(typed)
+    attempt = Attempt(name, auth.whence().address, devices.known_device(name))
+    wait = counter().begin(attempt)
+    if wait:
+        return _form(typed, [auth.too_many(wait)]), 429, {"Retry-After": str(wait)}
+    found = sign_ins.check_password(name, request.form.get("password", ""))
     if found is None:
-        page = render_template("people/sign_in.html", name=name, problems=[whole(_STRANGER)], next=target)
-        return page, 422
-    session.clear()  # nothing of the session before signing in lives on
-    login_user(Person(found))
-    return redirect(safe_next(target), 303)
+        counter().failed(attempt)
+        sign_ins.refused(name, auth.whence())
+        return _form(typed, [whole(_STRANGER)]), 422
+    counter().succeeded(attempt)
+    auth.sign_in(sign_ins.begin(found, auth.whence()))
+    answer = redirect(safe_next(request.args.get("next")), 303)
+    devices.remember(answer, name)
+    return answer
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Sign out."""
+    """Sign out: here, and also for whoever has a copy of the cookie."""
+    if current_user.is_authenticated:
+        with contextlib.suppress(NotFound):  # it was ended from elsewhere a moment ago
+            sign_ins.end(current_user.actor.name, current_user.sign_in_id)
     logout_user()
     session.clear()
     return redirect(url_for(".sign_in"), 303)
 
 
-def _typed(name: str) -> str:
+def _form(name: str, problems: list[str]) -> str:
+    return render_template("people/sign_in.html", name=name, problems=problems, next=request.args.get("next"))
+
+
+def _readable(name: str) -> str:
     """The name, or "" (nobody's) for one that a database would choke on."""
     try:
         return parse_text(name, "name", 200)

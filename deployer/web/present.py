@@ -19,6 +19,7 @@ from deployer.domain.facts import CheckState, size
 from deployer.domain.plan import Holder
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
 from deployer.web import recalled
+from deployer.web.browsers import browser
 from deployer.web.causes import cause
 from deployer.web.words import note
 
@@ -143,6 +144,7 @@ def init_app(app: Flask) -> None:
     )
     app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
     app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
+    app.jinja_env.filters.update(browser=browser, day=lambda moment: moment.date().isoformat())
     app.context_processor(lambda: {"scopes": [(scope.value, _(text)) for scope, text in SCOPES.items()]})
     app.context_processor(lambda: {"locale": get_locale(), "words": _words})
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext, ngettext
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
-from deployer.operations import people as operations
+from deployer.operations import tokens as operations
 from deployer.queries import people
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.people import TokenForm
+from deployer.web.forms.people import LIFETIMES, TokenForm
 from deployer.web.htmx import show_again
 from deployer.web.values import read_values
 
@@ -28,8 +31,8 @@ def index() -> str:
 @blueprint.get("/people/me")
 @needs(Verb.VIEW)
 def mine() -> str:
-    """One's own tokens."""
-    return render_template("people/me.html", form=TokenForm.of({}), problems=[], secret="", tokens=_mine())
+    """Where one is signed in, and one's own tokens."""
+    return render_template("people/me.html", form=TokenForm(), problems=[], secret="", **_mine())
 
 
 @blueprint.post("/people/me/tokens")
@@ -39,10 +42,13 @@ def make() -> str | tuple[str, int]:
     form = TokenForm.of(request.form)
     try:
         form = TokenForm.read(read_values(TokenForm.field_names()))
-        secret = operations.create_token(actor().name, form.name.value, form.scope.value, actor().name)
+        who = actor().name
+        secret = operations.create_token(
+            who, form.name.value, form.scope.value, who, days=form.days.value, services=form.services.value
+        )
     except (Refused, RefusedInput) as problem:
-        return show_again("people/me.html", form, problem, secret="", tokens=_mine())
-    return render_template("people/me.html", form=TokenForm.of({}), problems=[], secret=secret, tokens=_mine())
+        return show_again("people/me.html", form, problem, secret="", **_mine())
+    return render_template("people/me.html", form=TokenForm(), problems=[], secret=secret, **_mine())
 
 
 @blueprint.post("/people/me/tokens/<id:token_id>/revoke")
@@ -53,5 +59,14 @@ def revoke(token_id: int) -> Response:
     return redirect(url_for(".mine"), 303)
 
 
-def _mine() -> list[people.TokenRow]:
-    return people.tokens_of(actor().name)
+def _mine() -> dict[str, Any]:
+    name = actor().name
+    return {
+        "tokens": people.tokens_of(name),
+        "sign_ins": people.sign_ins_of(name),
+        "has_password": people.has_password(name),
+        "lifetimes": [
+            (value, gettext("ever") if days is None else ngettext("%(num)s day", "%(num)s days", days))
+            for value, days in LIFETIMES.items()
+        ],
+    }

@@ -19,6 +19,7 @@ WORDS = {
             N_("instance"),
             N_("rollout"),
             N_("service"),
+            N_("sign-in"),
             N_("step"),
             N_("token"),
             N_("user"),

@@ -43,8 +43,10 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(visits: Visits, demo: T
     expect(page.locator("#instances tbody").get_by_role("row")).to_have_count(1)
 
 
-def test_after_signing_out_no_page_opens(page: Page) -> None:
+def test_after_signing_out_no_page_opens(visits: Visits, demo: Tree) -> None:
+    page = visits.stranger()
     page.goto("/hosts")
+    sign_in(page, demo.ready["user"], demo.ready["password"])
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 

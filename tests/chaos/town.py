@@ -94,7 +94,7 @@ def built(database: str, size: int, seed: str) -> Iterator[Town]:
         url = cluster.create("chaos") if cluster else f"sqlite:///{home / 'deployer.db'}"
         # Not where the embedded Redis would be: this one is looked after here and by nobody else.
         redis = home / "redis"
-        settings = Settings(home, url, f"unix://{redis / 'socket'}", "chaos" * 16, secure_cookies=False)
+        settings = Settings(home, url, f"unix://{redis / 'socket'}", "0123456789abcdef" * 4, secure_cookies=False)
         environment = {
             "PATH": os.environ["PATH"],
             "DEPLOYER_HOME": str(home),

@@ -135,3 +135,42 @@ def test_the_doctor_tells_which_of_the_two_is_away(deployer: Console) -> None:
     assert "Connection refused" in told["Redis"]
     assert "REDIS_URL" in told["Redis"]
     assert "hidden" not in result.output
+
+
+PROVIDER = {
+    "DEPLOYER_OIDC_URL": "https://id.example.org/realm",
+    "DEPLOYER_OIDC_CLIENT_ID": "console",
+    "DEPLOYER_OIDC_CLIENT_SECRET": "hidden",
+}
+
+
+@pytest.mark.parametrize("missing", PROVIDER)
+def test_half_a_provider_is_refused_without_repeating_its_secret(deployer: Console, missing: str) -> None:
+    result = deployer("doctor", **{**PROVIDER, missing: ""})
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{missing} is missing")
+    assert "hidden" not in result.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["id.example.org", "http://id.example.org", "https://", "https://id.example.org/?x=1", "ftp://id.example.org"],
+)
+def test_an_address_that_no_provider_can_have_is_refused(deployer: Console, url: str) -> None:
+    result = deployer("doctor", **PROVIDER | {"DEPLOYER_OIDC_URL": url})
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("DEPLOYER_OIDC_URL ")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/.well-known/openid-configuration"])
+def test_a_provider_is_known_by_its_issuer(end: str) -> None:
+    wanted = PROVIDER | {"DEPLOYER_OIDC_DOMAINS": "Example.org, example.net", "SECRET_KEY": "x" * 32}
+    provider = read_settings({**wanted, "DEPLOYER_OIDC_URL": PROVIDER["DEPLOYER_OIDC_URL"] + end}).provider
+
+    assert provider is not None
+    assert provider.url == "https://id.example.org/realm"
+    assert provider.discovery == "https://id.example.org/realm/.well-known/openid-configuration"
+    assert provider.allowed.domains == {"example.org", "example.net"}
+    assert provider.name_claim == "preferred_username"

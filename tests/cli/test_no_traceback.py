@@ -16,7 +16,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> str:
         raise LookupError("the moon is missing\nand more")
 
-    monkeypatch.setattr(people.people, "create_token", broken)
+    monkeypatch.setattr(people.tokens, "create_token", broken)
 
 
 def test_what_nobody_expected_is_told_in_one_line(deployer: Console) -> None:

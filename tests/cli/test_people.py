@@ -48,7 +48,7 @@ def test_a_password_of_bytes_that_cannot_be_one_is_refused(deployer: Console, pa
 
 
 def test_a_password_may_be_in_any_script(deployer: Console) -> None:
-    result = deployer("user", "create", "ann", "--password-stdin", stdin="正确的马电池订书钉们".encode())
+    result = deployer("user", "create", "ann", "--password-stdin", stdin="正确的马电池订书钉们和灯".encode())
 
     assert (result.exit_code, result.stderr) == (0, "")
 
@@ -72,12 +72,96 @@ def test_a_token_is_printed_once_and_kept_only_as_a_digest(deployer: Console) ->
     assert token["sha256"] == hashlib.sha256(secret.encode()).hexdigest()
 
 
+def made(deployer: Console, *names: str) -> None:
+    for name in names:
+        deployer("user", "create", name, "--role", "administrator", "--password-stdin", stdin=PASSWORD)
+
+
+def test_a_new_password_is_taken_from_standard_input(deployer: Console) -> None:
+    made(deployer, "ann")
+    (before,) = deployer.rows("user")
+    result = deployer("user", "password", "ann", "--password-stdin", stdin="something else entirely")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    (after,) = deployer.rows("user")
+    assert after["password_hash"] != before["password_hash"]
+    assert after["device_key"] != before["device_key"]
+
+
+def test_people_are_disabled_enabled_and_listed(deployer: Console) -> None:
+    made(deployer, "ann", "bob")
+    assert deployer("user", "disable", "bob").exit_code == 0
+    assert deployer("user", "list").stdout.splitlines() == [
+        "ann\tadministrator\tactive\t0 tokens",
+        "bob\tadministrator\tdisabled\t0 tokens",
+    ]
+    assert deployer("user", "enable", "bob").exit_code == 0
+    assert "disabled" not in deployer("user", "list").stdout
+
+
+def test_the_last_administrator_is_not_disabled(deployer: Console) -> None:
+    made(deployer, "ann", "bob")
+    deployer("user", "disable", "bob")
+    result = deployer("user", "disable", "ann")
+
+    assert result.exit_code == 1
+    assert "last administrator" in result.stderr
+    assert "ann\tadministrator\tactive" in deployer("user", "list").stdout
+
+
+def test_a_person_is_linked_with_who_they_are_at_the_provider(deployer: Console) -> None:
+    made(deployer, "ann", "bob")
+    provider = {
+        "DEPLOYER_OIDC_URL": "https://id.example.org/",
+        "DEPLOYER_OIDC_CLIENT_ID": "console",
+        "DEPLOYER_OIDC_CLIENT_SECRET": "secret",
+    }
+    assert deployer("user", "link", "ann", "7").exit_code == 1, "which provider?"
+    assert deployer("user", "link", "ann", "7", **provider).exit_code == 0
+    result = deployer("user", "link", "bob", "7", **provider)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("subject: ")
+    assert [(row["issuer"], row["subject"]) for row in deployer.rows("user")] == [
+        ("https://id.example.org", "7"),
+        (None, None),
+    ]
+
+
+def test_a_token_is_bound_listed_and_revoked(stocked: Console) -> None:
+    made(stocked, "ann")
+    made_one = stocked("token", "create", "ann", "--service", "orders", "--days", "7", "--name", "ci")
+    assert made_one.exit_code == 0, made_one.output
+    (row,) = stocked("token", "list", "ann").stdout.splitlines()
+    id_, name, scope, services, ends, used = row.split("\t")
+    assert (name, scope, services, used) == ("ci", "read", "orders", "never used")
+    assert ends.startswith("until 20")
+    assert stocked("token", "revoke", "ann", id_).exit_code == 0
+    assert "revoked" in stocked("token", "list", "ann").stdout
+
+
+def test_a_token_never_expires_only_on_purpose(deployer: Console) -> None:
+    made(deployer, "ann")
+    deployer("token", "create", "ann")
+    deployer("token", "create", "ann", "--never-expires")
+    usual, lasting = deployer.rows("token")
+    assert usual["expires"] is not None
+    assert lasting["expires"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "field"),
     [
         (("token", "create", "nobody"), "user: "),
         (("token", "create", "a b"), "user: "),
         (("token", "create", "ann", "--scope", "everything"), "--scope"),
+        (("token", "create", "ann", "--service", "nowhere"), "services: "),
+        (("token", "create", "ann", "--days", "0"), "--days"),
+        (("token", "create", "ann", "--days", "5", "--never-expires"), "days: "),
+        (("token", "revoke", "ann", "7"), "token 7"),
+        (("token", "revoke", "ann", "x"), "TOKEN_ID"),
+        (("user", "password", "nobody", "--password-stdin"), "name: "),
+        (("user", "disable", "nobody"), "name: "),
         (("token", "create", "ann", "--name", "x" * 65), "name: "),
         (("token", "create", "ann", "--name", "\x1b[31m"), "name: "),
         (("user", "create", "a b", "--password-stdin"), "name: "),

@@ -50,18 +50,18 @@ def test_the_doctor_names_each_thing_that_is_wrong_and_how_to_mend_it(deployer: 
     assert "chmod 700" in told["Home"]
     assert "deployer db upgrade" in told["Database"]
     assert "deployer worker" in told["Redis"]
-    assert set(told) == {"Home", "Database", "Redis", "Workers", "People", "Credentials"}
+    assert set(told) == {"Settings", "Home", "Database", "Redis", "Workers", "People", "Credentials"}
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Console) -> None:
-    deployer("user", "create", "ann", "--role", "administrator", "--password-stdin", stdin="0123456789")
+    deployer("user", "create", "ann", "--role", "administrator", "--password-stdin", stdin="correct horse battery")
     settings = read_settings({"DEPLOYER_HOME": str(deployer.home)})
     with embedded.running(settings):
         with create_app(settings).app_context():
             workers.beat("machine:1", 50)
         result = deployer("doctor")
 
-    every = ("Home", "Database", "Redis", "Workers", "People", "Credentials")
+    every = ("Settings", "Home", "Database", "Redis", "Workers", "People", "Credentials")
     assert result.stdout.splitlines() == [f"{name}: ok" for name in every]
     assert (result.exit_code, result.stderr) == (0, "")
 

@@ -131,7 +131,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         home=home,
         database_url="sqlite://",
         redis_url=f"unix://{home / 'redis.sock'}",
-        secret_key="test" * 16,
+        secret_key="0123456789abcdef" * 4,
         secure_cookies=False,
     )
     with embedded.running(settings):

@@ -159,7 +159,11 @@ def test_from_the_command_line_a_worker_tests_a_host_and_the_status_tells(
     app: Flask, worker: Callable[[], subprocess.Popen[bytes]], world: World, tmp_path: Path
 ) -> None:
     settings = app.config["SETTINGS"]
-    environment = {"DEPLOYER_HOME": str(settings.home), "DATABASE_URL": settings.database_url, "SECRET_KEY": "x" * 32}
+    environment = {
+        "DEPLOYER_HOME": str(settings.home),
+        "DATABASE_URL": settings.database_url,
+        "SECRET_KEY": settings.secret_key,
+    }
     environment["REDIS_URL"] = app.config["REDIS_URL"]
     (tmp_path / "file").touch()
     hosts.add_host(NewHost("fit", "127.0.0.1", str(tmp_path)), ADMIN)

@@ -11,11 +11,12 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from deployer import migrating, schema
+from deployer.domain.access import Scope
 from deployer.domain.hosts import HostChoice
 from deployer.domain.status import BuildStatus, Reach
 from deployer.extensions import db
-from deployer.models import Host, Instance, Version
-from deployer.operations import rollouts
+from deployer.models import Host, Instance, Token, Version
+from deployer.operations import rollouts, tokens
 from tests.standings import MAKERS
 from tests.world import ADMIN, World
 
@@ -61,6 +62,24 @@ def test_a_host_that_the_older_program_would_take_for_another_kind_keeps_the_new
     with pytest.raises(CommandError):
         migrating.downgrade("0002")
     assert schema.current() >= "0003"
+
+
+def test_a_token_for_some_services_keeps_the_newer_schema_until_it_is_revoked(app: Flask, world: World) -> None:
+    tokens.create_token("ann", "bound", Scope.READ, "root", services=["orders"])
+    tokens.create_token("ann", "over", Scope.READ, "root", days=-1)
+    db.session.remove()
+    with pytest.raises(CommandError, match="bound"):
+        migrating.downgrade("0004")
+    bound = db.session.execute(select(Token).where(Token.name == "bound")).scalar_one()
+    tokens.revoke_token("ann", bound.id, "root")
+    db.session.remove()
+    migrating.downgrade("0004")
+    with db.engine.connect() as connection:
+        revoked = "SELECT name FROM token WHERE revoked IS NOT NULL ORDER BY name"
+        assert connection.execute(text(revoked)).scalars().all() == ["bound", "over"]
+        keys = connection.execute(text('SELECT session_key FROM "user"')).scalars().all()
+        assert len(set(keys)) == 2
+    migrating.upgrade()
 
 
 def test_a_host_has_at_most_one_instance_of_a_service(app: Flask, world: World) -> None:

@@ -23,11 +23,12 @@ from deployer.models.columns import utc_now
 from deployer.operations import rollouts as operations
 from deployer.operations import steps
 from deployer.operations.import_plan import ImportPlan, LeftOut
-from deployer.operations.people import SignedIn
+from deployer.operations.sign_ins import SignedIn
 from deployer.queries import audit, catalog, fleet, history, hosts, plans, rollouts, waves
 from deployer.queries import steps as step_queries
 from deployer.queries.credentials import CredentialView
 from deployer.queries.paging import Slice
+from deployer.queries.people import SignInRow
 from deployer.resources import folder
 from deployer.web import choosing, comparing, following, importing, liveness, present
 from deployer.web.auth import Person
@@ -45,6 +46,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
+    "people": {"sign_ins": [SignInRow(1, utc_now(), utc_now(), utc_now(), "192.0.2.1", "Firefox/130.0")]},
     "rollouts": {"wanted": history.RolloutFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", {"": Invalid("why")}),), {}), "why": importing.why},
 }
@@ -236,6 +238,7 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/hosts/new",
         "/hosts/import",
         "/people",
+        "/people/me/password",
         "/people/me",
         "/credentials",
         "/credentials/new",

@@ -20,7 +20,7 @@ from deployer.domain.status import Action, BuildStatus
 from deployer.extensions import db
 from deployer.models import User
 from deployer.operations import catalog as catalog_operations
-from deployer.operations import checks, fleet, hosts, people, rollouts
+from deployer.operations import checks, fleet, hosts, people, rollouts, sign_ins
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.checks import CheckEnd
 from deployer.operations.fleet import NewInstance
@@ -296,15 +296,15 @@ class TestSharing:
         self, app: Flask, watch: Callable[..., OpenPage], world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         early = watch("ann")
-        real, slow = people.by_session_key, threading.Event()
+        real, slow = sign_ins.by_secret, threading.Event()
 
         def meanwhile() -> None:
             with app.app_context():
                 roll_out(world)
                 assert watch("eve").poll() == {}, "now this process knows the cursor"
 
-        def look_up(key: str) -> people.SignedIn | None:
-            found = real(key)  # the transaction has begun
+        def look_up(secret: str, address: str | None) -> sign_ins.SignedIn | None:
+            found = real(secret, address)  # the transaction has begun
             if not slow.is_set():
                 slow.set()
                 thread = threading.Thread(target=meanwhile)
@@ -313,7 +313,7 @@ class TestSharing:
             return found
 
         with quantised(app):
-            monkeypatch.setattr(people, "by_session_key", look_up)
+            monkeypatch.setattr(sign_ins, "by_secret", look_up)
             assert len(rows(early.poll())) == 3
 
     def test_who_is_shut_out_gets_no_page_at_once_and_no_change_soon(

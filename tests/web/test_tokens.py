@@ -28,6 +28,20 @@ def test_a_token_is_shown_once_works_and_is_revoked(visitor: Visitor, world: Wor
     assert "Revoked" in visitor.get("/people/me").text
 
 
+def test_a_token_says_for_what_until_when_and_when_it_was_used(visitor: Visitor, world: World) -> None:
+    made = visitor.post(
+        "/people/me/tokens", {"name": "ci", "scope": "deploy", "days": "never", "services": "orders, other"}
+    )
+    secret = re.findall(r"<code>(dpl_[0-9a-f]{64})</code>", made.text)[0]
+    row = visitor.get("/people/me").text.partition(">ci<")[2].partition("</tr>")[0]
+    assert "orders, other" in row
+    assert "for ever" in row
+    assert "never" in row
+    visitor.client.application.test_client().get("/api/v1/services", headers=world.bearer(secret))
+    row = visitor.get("/people/me").text.partition(">ci<")[2].partition("</tr>")[0]
+    assert "just now, from 127.0.0.1" in re.sub(r"<[^>]*>", "", row)
+
+
 def test_nobody_revokes_anothers_token(visitor: Visitor, world: World) -> None:
     (token, *_) = people.tokens_of("ann")
     viewer = Visitor(visitor.client.application.test_client())
@@ -36,7 +50,18 @@ def test_nobody_revokes_anothers_token(visitor: Visitor, world: World) -> None:
     assert operations.by_token(world.token) is not None
 
 
-@pytest.mark.parametrize("data", [{"name": "", "scope": "read"}, {"name": "ci", "scope": "all"}, {"name": "ci"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"name": "", "scope": "read"},
+        {"name": "ci", "scope": "all"},
+        {"name": "ci"},
+        {"name": "ci", "scope": "read", "days": "91"},
+        {"name": "ci", "scope": "read", "services": "nowhere"},
+        {"name": "ci", "scope": "read", "services": "orders <b>"},
+        {"name": "ci", "scope": "read", "services": ",".join(f"s{n}" for n in range(101))},
+    ],
+)
 def test_a_token_that_cannot_be_made_is_refused(visitor: Visitor, world: World, data: dict[str, str]) -> None:
     before = people.tokens_of("ann")
     assert visitor.post("/people/me/tokens", data).status_code == 422

@@ -6,8 +6,8 @@ from flask import Blueprint, Flask, abort, g, request
 
 from deployer.domain.access import Verb
 from deployer.extensions import csrf
-from deployer.operations import people
-from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts
+from deployer.operations.tokens import by_token
+from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts, tokens
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -24,6 +24,7 @@ def init_app(app: Flask) -> None:
         fleet.routes,
         rollouts.routes,
         rollout_actions.routes,
+        tokens.routes,
     ):
         part(blueprint)
     csrf.exempt(blueprint)
@@ -32,9 +33,8 @@ def init_app(app: Flask) -> None:
 
 def _identify() -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    actor = people.by_token(secret.strip()) if scheme.lower() == "bearer" and secret else None
-    if actor is None:
+    if scheme.lower() != "bearer" or not secret:
         abort(401)
-    g.actor = actor
+    g.actor = by_token(secret.strip(), request.remote_addr or "")
     if request.method in SAFE:
-        actor.require(Verb.VIEW)
+        g.actor.require(Verb.VIEW, (request.view_args or {}).get("service_id"))

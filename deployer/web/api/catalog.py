@@ -84,7 +84,7 @@ def _add_service() -> Response:
 
 
 def _change_service(service_id: int) -> Response:
-    actor().require(Verb.MANAGE)
+    actor().require(Verb.MANAGE, service_id)
     catalog.service(service_id)
     form = ServiceForm.read(read_values(ServiceForm.field_names()))
     operations.change_service(service_id, form.new(), actor())
@@ -103,7 +103,7 @@ def _version(service_id: int, version_id: int) -> Response:
 
 
 def _add_version(service_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD)
+    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.service(service_id)
     artifact = sent_artifact()
     form = VersionForm.read(read_values(VersionForm.field_names()), artifact.sha256 if artifact else None)
@@ -113,7 +113,7 @@ def _add_version(service_id: int) -> Response:
 
 
 def _record_build(service_id: int, version_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD)
+    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.version(service_id, version_id)
     artifact = sent_artifact()
     form = BuildForm.read(read_values(BuildForm.field_names()), artifact.sha256 if artifact else None)
@@ -123,7 +123,7 @@ def _record_build(service_id: int, version_id: int) -> Response:
 
 
 def _mark(service_id: int, version_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD)
+    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.version(service_id, version_id)
     form = MarkForm.read(read_values(MarkForm.field_names()))
     operations.mark_version(service_id, version_id, form.irreversible.value, actor())

@@ -60,7 +60,7 @@ def _instances(service_id: int) -> Response:
 
 
 def _record_instance(service_id: int) -> Response:
-    actor().require(Verb.MANAGE)
+    actor().require(Verb.MANAGE, service_id)
     catalog.service(service_id)
     form = InstanceForm.read(read_values(InstanceForm.field_names()))
     instance_id = operations.record_instance(service_id, form.new(), actor())
@@ -68,7 +68,7 @@ def _record_instance(service_id: int) -> Response:
 
 
 def _probe(service_id: int, instance_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, service_id)
     read_values(())
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())

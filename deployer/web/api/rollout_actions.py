@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from deployer.domain.access import Verb
+from deployer.domain.access import SOME_SERVICE, Verb
 from deployer.domain.followup import LeftOut
 from deployer.operations import rollouts as operations
 from deployer.queries import rollouts
@@ -36,21 +36,21 @@ def routes(api: Blueprint) -> None:
 
 
 def _pause(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     read_values(())
     operations.pause(rollout_id, actor())
     return _as_it_is(rollout_id)
 
 
 def _resume(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     form = _read(ResumeForm)
     operations.resume(rollout_id, form.host.value, actor())
     return _as_it_is(rollout_id)
 
 
 def _cancel(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     read_values(())
     operations.cancel(rollout_id, actor())
     return _as_it_is(rollout_id)
@@ -76,7 +76,7 @@ def _preview(rollout_id: int, kind: str) -> Response:
 
 
 def _follow(rollout_id: int, kind: str) -> Response:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     form = _read(FollowUpForm)
     found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value)
     accepted = found.accepted

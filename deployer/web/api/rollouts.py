@@ -124,7 +124,7 @@ def _targets(service_id: int, version_id: int, action: str) -> Response:
 
 
 def _asked(service_id: int, version_id: int, action: str) -> StartRollout:
-    actor().require(Verb.ROLL_OUT)
+    actor().require(Verb.ROLL_OUT, service_id)
     direction = parse_action(action)
     catalog.version(service_id, version_id)
     form: RolloutForm = RolloutForm.read(read_values(RolloutForm.field_names()))
