@@ -44,7 +44,8 @@ SIZES = (1, 100, 1_000, 10_000)
 @contextlib.contextmanager
 def console(home: Path, database_url: str) -> Iterator[Flask]:
     """An application on a fresh, migrated database."""
-    settings = Settings(home, database_url, f"unix://{home / 'nobody.sock'}", "0123456789abcdef" * 4, secure_cookies=False)
+    secret = "0123456789abcdef" * 4
+    settings = Settings(home, database_url, f"unix://{home / 'nobody.sock'}", secret, secure_cookies=False)
     app = create_app(settings)
     with app.app_context():
         flask_migrate.upgrade()

@@ -93,7 +93,8 @@ class Measured:
 @contextlib.contextmanager
 def console(home: Path, database_url: str) -> Iterator[Settings]:
     """An application with a fresh, migrated database and a Redis of its own."""
-    settings = Settings(home, database_url, f"unix://{home / 'redis.sock'}", "0123456789abcdef" * 4, secure_cookies=False)
+    secret = "0123456789abcdef" * 4
+    settings = Settings(home, database_url, f"unix://{home / 'redis.sock'}", secret, secure_cookies=False)
     with embedded.running(settings), create_app(settings).app_context():
         flask_migrate.upgrade()
         yield settings
