@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import flask_migrate
 from flask import Flask
 from sqlalchemy import delete, update
 
-from deployer import migrating
 from deployer.app import create_app
 from deployer.config import Settings
 from deployer.domain.hosts import HostChoice
@@ -44,11 +44,11 @@ SIZES = (1, 100, 1_000, 10_000)
 @contextlib.contextmanager
 def console(home: Path, database_url: str) -> Iterator[Flask]:
     """An application on a fresh, migrated database."""
-    url, key = f"unix://{home / 'nobody.sock'}", "0123456789abcdef" * 4
-    settings = Settings(home, database_url, url, key, secure_cookies=False)
+    secret = "0123456789abcdef" * 4
+    settings = Settings(home, database_url, f"unix://{home / 'nobody.sock'}", secret, secure_cookies=False)
     app = create_app(settings)
     with app.app_context():
-        migrating.upgrade()
+        flask_migrate.upgrade()
         yield app
         db.session.remove()
         db.engine.dispose()

@@ -27,9 +27,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import flask_migrate
 from sqlalchemy import delete, func, select, update
 
-from deployer import embedded, lifetime, migrating
+from deployer import embedded, lifetime
 from deployer.app import create_app
 from deployer.config import Settings, sqlite_url
 from deployer.domain.hosts import HostChoice
@@ -92,10 +93,10 @@ class Measured:
 @contextlib.contextmanager
 def console(home: Path, database_url: str) -> Iterator[Settings]:
     """An application with a fresh, migrated database and a Redis of its own."""
-    url, key = f"unix://{home / 'redis.sock'}", "0123456789abcdef" * 4
-    settings = Settings(home, database_url, url, key, secure_cookies=False)
+    secret = "0123456789abcdef" * 4
+    settings = Settings(home, database_url, f"unix://{home / 'redis.sock'}", secret, secure_cookies=False)
     with embedded.running(settings), create_app(settings).app_context():
-        migrating.upgrade()
+        flask_migrate.upgrade()
         yield settings
         db.session.remove()
         db.engine.dispose()

@@ -38,6 +38,7 @@ def test_from_an_empty_form_to_a_service_that_answers(page: Page, demo: Tree, tm
     page.get_by_role("link", name="Add host").click()
     # Below the demo's home, so that the service ends with the demo.
     fill(page, {"Name": "own-1", "Address": ADDRESS, "Directory of its services": str(demo.home / "hosts" / "own-1")})
+    page.get_by_label("Reached by", exact=True).select_option("local")
     page.get_by_role("button", name="Add host").click()
     expect(page.get_by_role("heading", name="own-1")).to_be_visible()
     expect(page.get_by_text(ADDRESS)).to_be_visible()

@@ -31,9 +31,9 @@ CASES = pytest.mark.parametrize(("content_type", "body"), BODIES.values(), ids=B
 def test_a_malformed_body_is_refused_with_a_page(
     shared_world: World, path: str, content_type: str, body: bytes
 ) -> None:
-    before = snapshot()
     ann = Visitor(current_app.test_client())
     assert ann.sign_in().status_code == 303
+    before = snapshot()
     answer = ann.client.post(path, data=body, content_type=content_type)
     assert answer.status_code == 400, answer.text
     assert "<h1>The request is malformed.</h1>" in answer.text
