@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, redirect, url_for
+from flask import Flask, g, redirect, request, url_for
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
@@ -95,9 +95,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         prepare_engine(db.engine)
 
     @app.get("/")
+    @auth.public
     def index() -> Response:
         return redirect(url_for("services.index"))
 
+    app.before_request(_remember_source)
     app.after_request(_guard)
     return app
 
@@ -111,6 +113,11 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
         network = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
         return {"pool_pre_ping": True, "connect_args": {"options": timeouts, **network, "keepalives_count": 2}}
     return {"pool_size": 20}
+
+
+def _remember_source() -> None:
+    """Where a change comes from, for the record of changes."""
+    g.source = (request.remote_addr or "")[:64]
 
 
 def _guard(response: Response) -> Response:

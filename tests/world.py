@@ -79,8 +79,10 @@ class World:
         return {"Authorization": f"Bearer {token or self.token}"}
 
 
+_BUT = {"audit_entry": "WHERE NOT refused"}  # that something was tried in vain is remembered
 _EVERYTHING = {
-    table.name: f'SELECT * FROM "{table.name}" ORDER BY {", ".join(key.name for key in table.primary_key)}'
+    table.name: f'SELECT * FROM "{table.name}" {_BUT.get(table.name, "")} '
+    f"ORDER BY {', '.join(key.name for key in table.primary_key)}"
     for table in db.metadata.sorted_tables
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from deployer import queue
-from deployer.domain.access import Actor, Verb
+from deployer.domain.access import Actor
 from deployer.domain.errors import N_, Conflict, Note
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
@@ -21,7 +21,7 @@ from deployer.operations import changes
 from deployer.operations.accepting import Accepted, accept, accepted_before
 from deployer.operations.progress import end_queued, go_on, meet
 from deployer.operations.rollouts import locked
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 Planner = Callable[[Earlier, HostChoice], FollowUp]
 
@@ -41,9 +41,8 @@ def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | No
 
     Raises NotFound; Conflict when there is nothing to undo or the plan has changed; Invalid for a strange host.
     """
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         following = _known(rollout, Origin.UNDO, hosts, actor, token)
         if following is None:
             if not rollout.state.is_final and _is_at_work(rollout_id):
@@ -58,9 +57,8 @@ def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | No
 
 def retry(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | None = None) -> Following:
     """Try the failed hosts of a rollout that has ended again. Raises as :func:`undo`, and Conflict while it goes on."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         following = _known(rollout, Origin.RETRY, hosts, actor, token)
         if following is None:
             following = _follow(rollout, rev, plan_retry, hosts, actor, token)
@@ -110,7 +108,7 @@ def _end(rollout: Rollout, rev: int, actor: Actor) -> None:
         meet(rollout, RolloutEvent.CANCEL)
         never_started = end_queued(rollout, StepState.CANCELLED, rev)
     go_on(rollout, rev, undo=False)
-    audit(actor.name, "undo", "rollout", rollout.id, never_started=never_started)
+    audit(actor.name, "end", "rollout", rollout.id, Of(rollout.service_id, rollout.id), never_started=never_started)
 
 
 def _follow(

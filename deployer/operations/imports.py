@@ -102,7 +102,7 @@ def parse_digest(text: str) -> str:
 def apply(planned: Callable[[], ImportPlan], digest: str, actor: Actor) -> ImportPlan:
     """Do what ``planned`` comes to, all of it or nothing. It is called in the transaction in which it is done, and must
     only read. Raises :class:`ImportChanged` unless it comes to what ``digest`` says, and Conflict as for one host."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction() as session:
             # In the order of all writers: the services' rows, then the hosts'. What is planned from here on stays true.

@@ -106,7 +106,7 @@ def by_token(secret: str) -> Actor | None:
     if row is None:
         return None
     token, user = row
-    return Actor(user.name, user.role, token.scope)
+    return Actor(user.name, user.role, token.scope, user.roles, token=f"{token.name} #{token.id}")
 
 
 @functools.cache
@@ -122,4 +122,4 @@ def _digest(secret: str) -> str:
 def _signed_in(user: User | None) -> SignedIn | None:
     if user is None or not user.active:
         return None
-    return SignedIn(user.session_key, Actor(user.name, user.role))
+    return SignedIn(user.session_key, Actor(user.name, user.role, roles=user.roles))

@@ -17,7 +17,7 @@ from deployer.models import Instance, Rollout, Service, Step, claims, snapshots
 from deployer.operations import changes
 from deployer.operations.accepting import Accepted, accept, accepted_before
 from deployer.operations.progress import end_queued, go_on, meet
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 __all__ = ["Accepted", "cancel", "locked", "pause", "resume", "start"]
 
@@ -28,7 +28,7 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
     Raises a :class:`~deployer.domain.errors.Refused` of any kind; then nothing has changed. A plan that this person has
     sent before is the rollout of then.
     """
-    actor.require(Verb.ROLL_OUT)
+    actor.require(Verb.ROLL_OUT, command.service_id)
     with transaction() as session:
         service = session.get(Service, command.service_id)
         if service is None:
@@ -62,12 +62,14 @@ def _planned(service: Service, command: StartRollout, rev: int) -> RolloutPlan:
         raise PlanChanged(changes.since(service, command.token, rev)) from None
 
 
-def locked(rollout_id: int) -> tuple[Rollout, int]:
-    """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound."""
+def locked(rollout_id: int, actor: Actor) -> tuple[Rollout, int]:
+    """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound, and
+    Forbidden when ``actor`` may not roll out its service."""
     session = db.session()
     rollout = session.get(Rollout, rollout_id)
     if rollout is None:
         raise no_such("rollout", rollout_id)
+    actor.require(Verb.ROLL_OUT, rollout.service_id)
     rev = claims.bump(session, rollout.service_id)
     session.refresh(rollout)
     return rollout, rev
@@ -75,9 +77,8 @@ def locked(rollout_id: int) -> tuple[Rollout, int]:
 
 def pause(rollout_id: int, actor: Actor) -> None:
     """Start no further step until it is resumed. Raises NotFound, or Conflict when there is nothing to hold back."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.PAUSE)
         if not _waiting(rollout_id):
             raise Conflict(
@@ -86,15 +87,14 @@ def pause(rollout_id: int, actor: Actor) -> None:
             )
         rollout.paused_by = actor.name
         go_on(rollout, rev)
-        audit(actor.name, "pause", "rollout", rollout.id)
+        audit(actor.name, "pause", "rollout", rollout.id, Of(rollout.service_id, rollout.id))
 
 
 def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
     """Go on with ``hosts`` of those that wait, and leave out the others. Raises NotFound; Conflict when it is not
     paused; Invalid on ``host`` for a host that does not wait."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.RESUME)
         rollout.paused_by = ""
         waiting = _waiting(rollout_id)
@@ -109,19 +109,20 @@ def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
         left_out = [instance_id for host_id, instance_id in waiting.items() if host_id not in chosen]
         skipped = end_queued(rollout, StepState.SKIPPED, rev, left_out) if left_out else 0
         go_on(rollout, rev)
-        audit(actor.name, "resume", "rollout", rollout.id, left_out=skipped)
+        audit(actor.name, "resume", "rollout", rollout.id, Of(rollout.service_id, rollout.id), left_out=skipped)
     queue.ring(rollout_id)
 
 
 def cancel(rollout_id: int, actor: Actor) -> None:
     """Start no further step; what is running comes to its own end. Raises NotFound, or Conflict when it has ended."""
-    actor.require(Verb.ROLL_OUT)
     with transaction():
-        rollout, rev = locked(rollout_id)
+        rollout, rev = locked(rollout_id, actor)
         meet(rollout, RolloutEvent.CANCEL)
         never_started = end_queued(rollout, StepState.CANCELLED, rev)
         go_on(rollout, rev)
-        audit(actor.name, "cancel", "rollout", rollout.id, never_started=never_started)
+        audit(
+            actor.name, "cancel", "rollout", rollout.id, Of(rollout.service_id, rollout.id), never_started=never_started
+        )
 
 
 def _waiting(rollout_id: int) -> dict[int, int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, or_, select
 
-from deployer.domain.access import Role, Scope
+from deployer.domain.access import OVERALL, Role, Scope, Verb, roles_for
 from deployer.extensions import db
-from deployer.models import Rollout, Token, User
+from deployer.models import Rollout, ServiceRole, Token, User
+
+NAMED = 3  # people to ask; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,20 @@ def tokens_of(name: str) -> list[TokenRow]:
         .order_by(Token.revoked.is_not(None), Token.id.desc())
     )
     return [TokenRow(*row) for row in db.session.execute(query)]
+
+
+def named_for(verb: Verb, service_id: int | None) -> str:
+    """The first few who may do ``verb`` to the service, or to what is of none, and how many more there are. Who has
+    the role for this service stands first, who has the least role for all before who may more. "" for nobody."""
+    enough = roles_for(verb)
+    mine = ServiceRole.role if service_id is not None and verb not in OVERALL else None
+    has_role = [User.role.in_(enough)]
+    order = [case({role: place for place, role in enumerate(Role)}, value=User.role, else_=0)]
+    query = select(User.name).where(User.active)
+    if mine is not None:
+        query = query.outerjoin(ServiceRole, (ServiceRole.user_id == User.id) & (ServiceRole.service_id == service_id))
+        has_role.append(mine.in_(enough))
+        order.insert(0, case((mine.in_(enough), 0), else_=1))
+    names = list(db.session.execute(query.where(or_(*has_role)).order_by(*order, User.name)).scalars())
+    more = f" + {len(names) - NAMED}" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

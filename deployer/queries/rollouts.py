@@ -17,7 +17,7 @@ from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, StepLog, Version
 from deployer.models.columns import among
-from deployer.queries.paging import Page, Slice, count_of, sliced
+from deployer.queries.paging import Page, Slice, count_of, seen_of, sliced
 
 LOG_LINES = 200  # of one step, the newest
 
@@ -219,9 +219,9 @@ def _rows(only: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def rollouts(part: Slice, service_id: int | None = None) -> Page[RolloutRow]:
-    """Rollouts, newest first, of all services or one."""
-    ids = select(Rollout.id)
+def rollouts(part: Slice, service_id: int | None = None, seen: frozenset[int] | None = None) -> Page[RolloutRow]:
+    """Rollouts, newest first, of the services that are ``seen`` (None: all) or one of them."""
+    ids = seen_of(select(Rollout.id), Rollout.service_id, seen)
     if service_id is not None:
         ids = ids.where(Rollout.service_id == service_id)
     count = count_of(ids)
@@ -242,6 +242,11 @@ def rollout(rollout_id: int) -> RolloutRow:
     if row is None:
         raise no_such("rollout", rollout_id)
     return RolloutRow(*row)
+
+
+def service_of(rollout_id: int) -> int | None:
+    """Of which service a rollout is; None when there is no such rollout."""
+    return db.session.execute(select(Rollout.service_id).where(Rollout.id == rollout_id)).scalar_one_or_none()
 
 
 def cursor(rollout_id: int) -> int:

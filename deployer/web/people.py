@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from deployer.domain.errors import N_, Invalid, Refused
 from deployer.domain.names import parse_text
 from deployer.operations import people
-from deployer.web.auth import Person, safe_next
+from deployer.web.auth import Person, public, safe_next
 from deployer.web.words import whole
 
 blueprint = Blueprint("people", __name__)
@@ -19,6 +19,7 @@ _STRANGER = Refused(N_("The name or the password is wrong."), N_("Check both and
 
 
 @blueprint.get("/sign-in")
+@public
 def sign_in() -> str | Response:
     """The form that asks who you are."""
     if current_user.is_authenticated:
@@ -27,6 +28,7 @@ def sign_in() -> str | Response:
 
 
 @blueprint.post("/sign-in")
+@public
 def enter() -> Response | tuple[str, int]:
     """Sign in."""
     name = request.form.get("name", "")
@@ -41,6 +43,7 @@ def enter() -> Response | tuple[str, int]:
 
 
 @blueprint.post("/sign-out")
+@public
 def sign_out() -> Response:
     """Sign out."""
     logout_user()

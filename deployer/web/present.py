@@ -105,6 +105,7 @@ DOUBTS = {
     ),
 }
 ROLES = {
+    Role.NONE: N_("None for all services"),
     Role.VIEWER: N_("Viewer"),
     Role.DEPLOYER: N_("Deployer"),
     Role.MAINTAINER: N_("Maintainer"),

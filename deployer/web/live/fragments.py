@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 
-from deployer.domain.access import Verb
+from deployer.domain.access import Rights
 from deployer.web.live.shared import kept
 from deployer.web.live.views import digest
 
@@ -35,9 +35,9 @@ def fragment(template: str, **shown: Any) -> str:
     return kept().fragments.get(key, lambda: render_template(template, **shown, **_NOBODY))
 
 
-def reader() -> tuple[str, tuple[Verb, ...]]:
-    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do."""
-    return str(get_locale()), tuple(verb for verb in Verb if current_user.actor.may(verb))
+def reader() -> tuple[str, Rights]:
+    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do to what."""
+    return str(get_locale()), current_user.actor.rights
 
 
 def personal(html: str) -> str:

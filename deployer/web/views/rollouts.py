@@ -25,10 +25,10 @@ class AllHosts(Enum):
 ALL_HOSTS = AllHosts.LOG
 
 
-def listed(wanted: RolloutFilter, part: Slice) -> View:
-    """The rollouts that are wanted, newest first."""
-    cursor = catalog.overall_revision()  # read first: what is read after it can only be newer, and then comes again
-    page = history.history(part, wanted)
+def listed(wanted: RolloutFilter, part: Slice, seen: frozenset[int] | None = None) -> View:
+    """The rollouts that are wanted, newest first, of the services that are ``seen`` (None: all)."""
+    cursor = catalog.overall_revision(seen)  # read first: what is read after it can only be newer, and then comes again
+    page = history.history(part, wanted, seen)
     args = {name: value for name, value in asdict(wanted).items() if value}
     shown = {"page": page, "args": args}
     moving = any(told.rollout.moving for told in page.rows)
