@@ -76,7 +76,7 @@ def history(part: Slice, wanted: RolloutFilter, seen: frozenset[int] | None = No
 
 def services(seen: frozenset[int] | None = None) -> list[tuple[int, str]]:
     """The services that can be filtered by, by name."""
-    query: Select[Any] = select(Service.id, Service.name).order_by(Service.name)
+    query = select(Service.id, Service.name).order_by(Service.name)
     return [(id_, name) for id_, name in db.session.execute(seen_of(query, Service.id, seen))]
 
 
