@@ -25,6 +25,7 @@ from deployer.web import (
     language,
     people,
     present,
+    roles,
     rollout_actions,
     rollouts,
     services,
@@ -39,6 +40,7 @@ from deployer.web.live import shared
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
 PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
+ADMINISTRATION = (roles,)
 
 
 class IdConverter(BaseConverter):
@@ -89,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     shared.init_app(app)
     telling.init_app(app)
     api.init_app(app)
-    for page in (*PAGES, *FLEET):
+    for page in (*PAGES, *FLEET, *ADMINISTRATION):
         app.register_blueprint(page.blueprint)
     with app.app_context():
         prepare_engine(db.engine)

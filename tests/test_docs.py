@@ -26,6 +26,7 @@ NAMES = {
     "instance_id": "I",
     "host_id": "H",
     "credential_id": "C",
+    "user_id": "U",
     "action": "ACTION",
 }
 

@@ -9,7 +9,8 @@ import click
 from deployer.commands.inside import REFUSED, actor, inside, stop
 from deployer.domain.access import Role, Scope
 from deployer.domain.names import parse_name, parse_text
-from deployer.operations import people
+from deployer.operations import people, roles
+from deployer.queries import names
 
 MAX_INPUT = 64 * 1024  # bytes; far more than the longest password has
 
@@ -35,6 +36,21 @@ def create_user(name: str, role: str, password_stdin: bool) -> None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     created = people.create_user(name, password, Role(role), by=actor().name)
     click.echo(f"Created {name}, {role} (id {created}).")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.option("--service", help="For this service alone; then none takes the role away.")
+@inside
+def give_role(name: str, role: str, service: str | None) -> None:
+    """Give the person NAME the role ROLE, for everything or for one service. It holds at once."""
+    user_id = names.user_id(name)
+    if service is None:
+        roles.give(user_id, Role(role), actor())
+    else:
+        roles.give_for_service(user_id, names.service_id(service), Role(role), actor())
+    click.echo(f"{name}: {role}{f' for {service}' if service else ''}.")
 
 
 def _piped_password() -> str:

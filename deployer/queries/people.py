@@ -16,7 +16,8 @@ NAMED = 3  # people to ask; the rest are counted
 
 @dataclass(frozen=True)
 class PersonRow:
-    """A person. ``tokens`` counts those that are valid; ``last`` is when they last started a rollout."""
+    """A person. ``tokens`` counts those that are valid; ``last`` is when they last started a rollout; for so many
+    ``services`` they have a role of its own."""
 
     id: int
     name: str
@@ -25,6 +26,7 @@ class PersonRow:
     created: datetime
     tokens: int
     last: datetime | None
+    services: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,11 @@ def people() -> list[PersonRow]:
         .group_by(Token.user_id)
         .subquery()
     )
+    services = select(func.count()).where(ServiceRole.user_id == User.id).correlate(User).scalar_subquery()
     last = select(Rollout.created_by, func.max(Rollout.created).label("at")).group_by(Rollout.created_by).subquery()
+    of_user = (User.id, User.name, User.role, User.active, User.created)
     query = (
-        select(User.id, User.name, User.role, User.active, User.created, func.coalesce(tokens.c.valid, 0), last.c.at)
+        select(*of_user, func.coalesce(tokens.c.valid, 0), last.c.at, services)
         .outerjoin(tokens, tokens.c.user_id == User.id)
         .outerjoin(last, last.c.created_by == User.name)
         .order_by(User.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Flask, abort, g, request
 
 from deployer.extensions import csrf
-from deployer.operations import people
-from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts
+from deployer.operations import people as operations
+from deployer.web.api import catalog, credentials, fleet, hosts, imports, people, rollout_actions, rollouts
 
 
 def init_app(app: Flask) -> None:
@@ -21,6 +21,7 @@ def init_app(app: Flask) -> None:
         fleet.routes,
         rollouts.routes,
         rollout_actions.routes,
+        people.routes,
     ):
         part(blueprint)
     csrf.exempt(blueprint)
@@ -29,7 +30,7 @@ def init_app(app: Flask) -> None:
 
 def _identify() -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    actor = people.by_token(secret.strip()) if scheme.lower() == "bearer" and secret else None
+    actor = operations.by_token(secret.strip()) if scheme.lower() == "bearer" and secret else None
     if actor is None:
         abort(401)
     g.actor = actor
