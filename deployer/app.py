@@ -15,6 +15,7 @@ from deployer.extensions import babel, csrf, db, login, prepare_engine
 from deployer.resources import PACKAGE, folder
 from deployer.web import (
     api,
+    audit,
     auth,
     credentials,
     errors,
@@ -40,7 +41,7 @@ from deployer.web.live import shared
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
 PAGES = (people, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
-ADMINISTRATION = (roles,)
+ADMINISTRATION = (roles, audit)
 
 
 class IdConverter(BaseConverter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,9 @@ def change_service(service_id: int, new: NewService, actor: Actor) -> None:
         service.updated = utc_now()
         service.updated_by = actor.name
         after = _described(service)
-        changes = {name: [value, after[name]] for name, value in before.items() if value != after[name]}
+        changes = {
+            name: [before.get(name), after.get(name)] for name in before | after if before.get(name) != after.get(name)
+        }
         facts = {"service": service.name, "changes": changes}
         audit(actor.name, "change", "service", service.id, Of(service.id), **facts)
 
@@ -202,7 +205,9 @@ def _locked(service_id: int, version_id: int) -> tuple[Service, Version, int]:
 
 def _described(service: Service) -> dict[str, Any]:
     told = ("language", "description", "build_orig", "build_url", "compare_url")
-    return {name: getattr(service, name) for name in told} | {"recipe": service.recipe}
+    return {name: getattr(service, name) for name in told} | {
+        name: shlex.join(value) if isinstance(value, list) else value for name, value in service.recipe.items()
+    }
 
 
 def taken(message: str, field: str) -> Conflict:

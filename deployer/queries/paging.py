@@ -73,7 +73,7 @@ def paged(query: Select[Any], part: Slice, read: Callable[..., T], counted: Sele
     return Page(tuple(read(*row) for row in db.session.execute(sliced(query, part))), count, part)
 
 
-def seen_of(query: Q, column: InstrumentedAttribute[int], seen: frozenset[int] | None) -> Q:
+def seen_of(query: Q, column: InstrumentedAttribute[Any], seen: frozenset[int] | None) -> Q:
     """``query`` restricted to the services that are ``seen``, whose ids ``column`` has; None: all."""
     return query if seen is None else query.where(among(db.session(), column, sorted(seen)))
 

@@ -142,7 +142,7 @@ def init_app(app: Flask) -> None:
         rejectkeys=rejectkeys,
         cause=cause,
     )
-    app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
+    app.jinja_env.filters.update(note=note, did=recalled.did, told=recalled.told, details=recalled.details)
     app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
     app.context_processor(lambda: {"scopes": [(scope.value, _(text)) for scope, text in SCOPES.items()]})
     app.context_processor(lambda: {"locale": get_locale(), "words": _words})

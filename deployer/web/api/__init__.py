@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, abort, g, request
 
 from deployer.extensions import csrf
 from deployer.operations import people as operations
-from deployer.web.api import catalog, credentials, fleet, hosts, imports, people, rollout_actions, rollouts
+from deployer.web.api import audit, catalog, credentials, fleet, hosts, imports, people, rollout_actions, rollouts
 
 
 def init_app(app: Flask) -> None:
@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
         rollouts.routes,
         rollout_actions.routes,
         people.routes,
+        audit.routes,
     ):
         part(blueprint)
     csrf.exempt(blueprint)

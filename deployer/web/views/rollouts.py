@@ -6,8 +6,9 @@ from dataclasses import asdict
 from enum import Enum
 from typing import Any
 
+from deployer.domain.access import Verb
 from deployer.domain.status import StepState
-from deployer.queries import catalog, history, logs, plans, rollouts, waves
+from deployer.queries import catalog, history, logs, people, plans, rollouts, waves
 from deployer.queries.history import RolloutFilter
 from deployer.queries.paging import Page, Slice
 from deployer.queries.rollouts import RolloutRow, StepRow
@@ -66,6 +67,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
         "followers": rollouts.followers(rollout_id),
         "offers": plans.offers(row),
         "alive": worker["alive"],
+        "ask": people.named_for(Verb.ROLL_OUT, row.service_id) if row.moving else "",
     }
     state = wanted.value if wanted else None
     step = _log(rollout_id, log) if log else None
