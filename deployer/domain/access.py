@@ -79,6 +79,10 @@ class Rights:
     everywhere: tuple[Verb, ...]
     services: tuple[tuple[int, tuple[Verb, ...]], ...]
 
+    def about(self, service: int) -> Rights:
+        """Those of them that matter where nothing but ``service`` is shown."""
+        return Rights(self.everywhere, tuple(pair for pair in self.services if pair[0] == service))
+
 
 @dataclass(frozen=True)
 class Actor:

@@ -69,11 +69,13 @@ def actor() -> Actor:
 
 def may(verb: str, service: int | None = None) -> bool:
     """For templates: whether the reader may do ``verb`` to the service, or, without one, to what is of none."""
+    if service is not None and g.get("about") not in (None, service):
+        raise LookupError("What is shared among those who look at one service must not depend on another one.")
     return bool(current_user.is_authenticated) and current_user.actor.may(Verb(verb), service)
 
 
 def may_anywhere(verb: str) -> bool:
-    """For templates: whether there is anything to which the reader may do ``verb``."""
+    """For templates: whether there is anything to which the reader may do ``verb``. Not for what is shared."""
     return bool(current_user.is_authenticated) and current_user.actor.may_anywhere(Verb(verb))
 
 

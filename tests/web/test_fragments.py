@@ -43,6 +43,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
+    "audit": {"wanted": audit.AuditFilter(), "nouns": [], "verbs": []},
     "rollouts": {"wanted": history.RolloutFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", ("why",)),), {})},
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from flask import Flask
+from flask import Flask, g
+from flask_login import login_user
 from sqlalchemy import select
 
 from deployer.domain.access import Actor, Role, Scope
@@ -16,9 +17,11 @@ from deployer.domain.status import Action
 from deployer.extensions import db
 from deployer.models import AuditEntry, ServiceRole, User
 from deployer.operations import people, roles, rollouts
+from deployer.operations.people import SignedIn
 from deployer.queries import names
+from deployer.web.auth import Person, may
 from tests.web.conftest import OpenPage, Visitor
-from tests.web.test_live import quantised, visitor_of
+from tests.web.test_live import quantised, renders, visitor_of
 from tests.world import ADMIN, PASSWORD, World, snapshot
 
 ANN = Actor("ann", Role.ADMINISTRATOR)
@@ -113,6 +116,26 @@ def test_what_is_shared_is_shared_by_rights_for_each_service(app: Flask, world: 
     sent = {name: page.poll()[f"service-{world.service}"] for name, page in standing.items()}
     assert f'id="upgrade-{world.service}"' in sent["dan"]
     assert f'id="upgrade-{world.service}"' not in sent["eve"]
+
+
+def test_roles_elsewhere_make_no_difference_to_a_page_of_one_service(app: Flask, world: World) -> None:
+    for name in ("dan", "eve"):
+        people.create_user(name, PASSWORD, Role.VIEWER, "root")
+    roles.give_for_service(names.user_id("eve"), world.other, Role.MAINTAINER, ANN)
+    standing = [OpenPage(visitor_of(app, name), f"/services/{world.service}") for name in ("dan", "eve")]
+    rollouts.cancel(upgrade(world, ADMIN), ADMIN)
+    with renders() as counted:
+        assert all(page.poll() for page in standing)
+    assert counted["shared/_changes.html"] == 1
+
+
+def test_what_is_shared_for_one_service_cannot_depend_on_another(app: Flask, world: World) -> None:
+    with app.test_request_context("/"):
+        login_user(Person(SignedIn("key", ADMIN)))
+        g.about = world.service
+        assert may("roll_out", world.service)
+        with pytest.raises(LookupError):
+            may("roll_out", world.other)
 
 
 def test_shutting_out_ends_sessions_and_tokens_at_once(visitor: Visitor, app: Flask, world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from flask import render_template, url_for
+from flask import g, render_template, url_for
 from flask_login import current_user
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -46,6 +46,7 @@ def answer(name: Hashable, cursor: Callable[[], int], view: Callable[[], View]) 
     at = (name, now, alive)
     seen: View = store.views.get(at, lambda: anew(view))
     every = _interval(seen)
+    g.about = seen.about
     key = (at, since, shown, every, *reader())
     return personal(store.answers.get(key, lambda: _render(seen, since, shown, every)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import render_template
+from flask import g, render_template
 from flask_babel import get_locale
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
@@ -36,8 +36,14 @@ def fragment(template: str, **shown: Any) -> str:
 
 
 def reader() -> tuple[str, Rights]:
-    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do to what."""
-    return str(get_locale()), current_user.actor.rights
+    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do to what.
+
+    Where a view is about one service, what they may do to others makes no difference; :func:`deployer.web.auth.may`
+    sees to it that no template asks for that there.
+    """
+    rights: Rights = current_user.actor.rights
+    about = g.get("about")
+    return str(get_locale()), rights if about is None else rights.about(about)
 
 
 def personal(html: str) -> str:

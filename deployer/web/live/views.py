@@ -60,6 +60,7 @@ class View:
     poller: str = "shared/_poller.html"
     polls: bool = True
     is_list: bool = False
+    about: int | None = None  # the one service that it is about
 
     def _marked(self) -> Iterator[Part | Rows]:
         yield from (part for part in self.regions if part.rev is None)

@@ -93,6 +93,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
         ),
         context={**head, **shown, "step": step.shown["step"] if step else None},
         poller="rollouts/_poller.html",
+        about=row.service_id,
         polls=row.moving,
     )
 

@@ -84,6 +84,7 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
             ),
         ),
         context={"service": row, "versions": versions, "ask": ask, **found, **worker},
+        about=service_id,
         poller="services/_poller.html",
     )
 
