@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from deployer.domain.access import Actor, Role, Verb
@@ -18,7 +21,9 @@ from deployer.operations import attempts, catalog, roles
 from deployer.operations.catalog import NewService
 from deployer.queries import catalog as queries
 from deployer.queries import names
+from tests.conftest import running, settings_for
 from tests.operations.upgrades import start, succeed, take
+from tests.postgres import Cluster
 from tests.world import ADMIN, World
 
 VIC = Actor("vic", Role.VIEWER)
@@ -74,3 +79,28 @@ def test_who_keeps_trying_is_recorded_once_a_minute(app: Flask, world: World, mo
     monkeypatch.setattr(attempts, "utc_now", lambda: utc_now() + timedelta(seconds=61))
     attempts.record(VIC, Verb.ROLL_OUT, world.service, "POST /x")
     assert len(entries(refused=True)) == 5
+
+
+def test_the_documented_grants_are_enough_for_the_console_and_do_not_let_it_change_the_record(
+    postgres: Cluster, postgresql_template: str, tmp_path: Path
+) -> None:
+    text_of = (Path(__file__).parents[2] / "docs" / "people.md").read_text()
+    grants = re.findall(r"^    ((?:GRANT|REVOKE|ALTER DEFAULT) .+;)$", text_of, re.MULTILINE)
+    name = postgres.unused_name()
+    url = postgres.create(name, postgresql_template)
+    with psycopg.connect(url, autocommit=True) as owner:
+        for statement in ("CREATE ROLE deployer_app LOGIN", *grants):
+            owner.execute(statement)  # type: ignore[call-overload]
+    console = make_url(url).set(username="deployer_app").render_as_string()
+    for _app in running(settings_for(tmp_path, console)):
+        World.build()
+        for statement in ("UPDATE audit_entry SET actor = 'x'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"):
+            with pytest.raises(DBAPIError, match="permission denied"):
+                db.session.execute(text(statement))
+            db.session.rollback()
+        with pytest.raises(DBAPIError, match="must be owner"):
+            db.session.execute(text("DROP TRIGGER audit_entry_kept ON audit_entry"))
+        db.session.rollback()
+    postgres.drop(name)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as owner:
+        owner.execute("DROP ROLE deployer_app")
