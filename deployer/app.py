@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from flask import Flask, current_app, redirect, url_for
+from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
@@ -19,6 +19,7 @@ from deployer.unsafe import refuse_unsafe
 from deployer.web import (
     account,
     api,
+    audit,
     auth,
     credentials,
     elsewhere,
@@ -30,6 +31,7 @@ from deployer.web import (
     language,
     people,
     present,
+    roles,
     rollout_actions,
     rollouts,
     services,
@@ -44,6 +46,7 @@ from deployer.web.live import shared
 MAX_BODY = 1024 * 1024  # bytes; an upload of an artifact raises it for itself
 PAGES = (people, elsewhere, account, tokens, language, services, versions, instances, rollouts, rollout_actions)
 FLEET = (imports, hosts, host_keys, credentials)
+ADMINISTRATION = (roles, audit)
 
 
 class IdConverter(BaseConverter):
@@ -102,15 +105,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     shared.init_app(app)
     telling.init_app(app)
     api.init_app(app)
-    for page in (*PAGES, *FLEET):
+    for page in (*PAGES, *FLEET, *ADMINISTRATION):
         app.register_blueprint(page.blueprint)
     with app.app_context():
         prepare_engine(db.engine)
 
     @app.get("/")
+    @auth.public
     def index() -> Response:
         return redirect(url_for("services.index"))
 
+    app.before_request(_remember_source)
     app.after_request(_guard)
     return app
 
@@ -124,6 +129,11 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
         network = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
         return {"pool_pre_ping": True, "connect_args": {"options": timeouts, **network, "keepalives_count": 2}}
     return {"pool_size": 20}
+
+
+def _remember_source() -> None:
+    """Where a change comes from, for the record of changes."""
+    g.source = (request.remote_addr or "")[:64]
 
 
 def _guard(response: Response) -> Response:

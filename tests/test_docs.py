@@ -27,6 +27,7 @@ NAMES = {
     "host_id": "H",
     "credential_id": "C",
     "token_id": "T",
+    "user_id": "U",
     "action": "ACTION",
 }
 

@@ -82,11 +82,13 @@ class World:
 
 
 _NOTED = {"token": {"used", "used_from"}, "sign_in": {"seen", "address"}}  # that somebody asked, not what came of it
+_BUT = {"audit_entry": "WHERE NOT refused"}  # that something was tried in vain is remembered
 
 
 def _query(table: Table) -> str:
     columns = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in _NOTED.get(table.name, ()))
-    return f'SELECT {columns} FROM "{table.name}" ORDER BY {", ".join(key.name for key in table.primary_key)}'
+    order = ", ".join(key.name for key in table.primary_key)
+    return f'SELECT {columns} FROM "{table.name}" {_BUT.get(table.name, "")} ORDER BY {order}'
 
 
 _EVERYTHING = {table.name: _query(table) for table in db.metadata.sorted_tables}

@@ -74,6 +74,7 @@ def application() -> Iterator[Flask]:
         context = app.app_context()
     except SQLAlchemyError as problem:
         stop(unreachable(problem), FAILED)
+    app.config["SOURCE"] = "command line"
     with context, force_locale("en"):
         yield app
 

@@ -11,7 +11,8 @@ from deployer.commands.inside import FAILED, REFUSED, actor, inside, stop
 from deployer.domain.access import Role, Scope
 from deployer.domain.identity import MAX_SUBJECT
 from deployer.domain.names import parse_name, parse_text
-from deployer.operations import identities, people, tokens
+from deployer.operations import identities, people, roles, tokens
+from deployer.queries import names
 from deployer.queries import people as queries
 
 MAX_INPUT = 64 * 1024  # bytes; far more than the longest password has
@@ -56,7 +57,7 @@ def set_password(name: str, password_stdin: bool) -> None:
 @inside
 def disable(name: str) -> None:
     """Shut NAME out at once: sign-ins end, tokens stop working."""
-    people.disable(parse_name(name, "name"), by=actor().name)
+    roles.let_in(names.user_id(name), False, actor())
     click.echo(f"{name} cannot sign in any more.")
 
 
@@ -65,7 +66,7 @@ def disable(name: str) -> None:
 @inside
 def enable(name: str) -> None:
     """Let NAME in again; tokens that were not revoked work again, too."""
-    people.enable(parse_name(name, "name"), by=actor().name)
+    roles.let_in(names.user_id(name), True, actor())
     click.echo(f"{name} can sign in again.")
 
 
@@ -96,6 +97,21 @@ def _password(piped: bool) -> str:
         return _piped_password()
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.option("--service", help="For this service alone; then none takes the role away.")
+@inside
+def give_role(name: str, role: str, service: str | None) -> None:
+    """Give the person NAME the role ROLE, for everything or for one service. It holds at once."""
+    user_id = names.user_id(name)
+    if service is None:
+        roles.give(user_id, Role(role), actor())
+    else:
+        roles.give_for_service(user_id, names.service_id(service), Role(role), actor())
+    click.echo(f"{name}: {role}{f' for {service}' if service else ''}.")
 
 
 def _piped_password() -> str:

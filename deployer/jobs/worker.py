@@ -28,6 +28,7 @@ FOREIGN_SEALS = (
 def run(app: Flask, tend: Callable[[], None]) -> bool:
     """Work until told to stop (SIGTERM, SIGINT): what runs is finished first, nothing new is begun. ``tend`` is called
     every few seconds. False when it ended by itself. Raises :class:`~deployer.sealing.BadKeys`."""
+    app.config["SOURCE"] = "worker"
     name = identity.of_process()
     slots = app.config["SETTINGS"].slots
     to_publish = [sealing.held(app.config["SETTINGS"].home).publics]

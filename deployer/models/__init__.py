@@ -4,7 +4,7 @@ from deployer.models.audit import AuditEntry
 from deployer.models.catalog import Service, Version
 from deployer.models.credentials import CredentialRow, SealingKey
 from deployer.models.fleet import Host, HostKey, HostLabel, Instance
-from deployer.models.people import SignIn, Token, User
+from deployer.models.people import ServiceRole, SignIn, Token, User
 from deployer.models.rollouts import Rollout, Step, StepLog
 from deployer.models.workers import WorkerRow
 
@@ -18,6 +18,7 @@ __all__ = [
     "Rollout",
     "SealingKey",
     "Service",
+    "ServiceRole",
     "SignIn",
     "Step",
     "StepLog",

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    cast,
+    func,
+    select,
+    text,
+    type_coerce,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from deployer.domain.access import Role, Scope
 from deployer.extensions import db
 from deployer.models.columns import Moment, Word, utc_now
 
 IDLE = timedelta(hours=12)  # after which a sign-in is over that nobody used: a shift
+
+
+class ServiceRole(db.Model):  # type: ignore[name-defined,misc]
+    """What somebody may do with one service, beside what their own role says of all."""
+
+    __tablename__ = "service_role"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    service_id: Mapped[int] = mapped_column(ForeignKey("service.id"), primary_key=True, index=True)
+    role: Mapped[Role] = mapped_column(Word(Role))
 
 
 class User(db.Model):  # type: ignore[name-defined,misc]
@@ -35,6 +56,22 @@ class User(db.Model):  # type: ignore[name-defined,misc]
     subject: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
+    # The roles for single services, as "3:viewer,5:deployer": every poll looks up who is asking, in one statement.
+    service_roles: Mapped[str | None] = column_property(
+        select(
+            func.aggregate_strings(
+                cast(ServiceRole.service_id, String) + ":" + type_coerce(ServiceRole.role, String), ","
+            )
+        )
+        .where(ServiceRole.user_id == id)  # noqa: A003 (the column above)
+        .scalar_subquery()
+    )
+
+    @property
+    def roles(self) -> tuple[tuple[int, Role], ...]:
+        """The roles for single services, by service id."""
+        pairs = (one.split(":") for one in (self.service_roles or "").split(",") if one)
+        return tuple(sorted((int(service), Role(role)) for service, role in pairs))
 
 
 class SignIn(db.Model):  # type: ignore[name-defined,misc]

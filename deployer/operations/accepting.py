@@ -14,7 +14,7 @@ from deployer.domain.token import PlanToken
 from deployer.extensions import db
 from deployer.models import Instance, Rollout, Service, Step, claims
 from deployer.models.columns import utc_now
-from deployer.operations.transaction import audit
+from deployer.operations.transaction import Of, audit
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def accept(
         plan.action.value if plan.origin is None else plan.origin.value,
         "rollout",
         rollout.id,
+        Of(service.id, rollout.id),
         service=service.name,
         source=plan.source.label,
         target=plan.target.label,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,10 @@ from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.recipe import Recipe, dump_recipe
 from deployer.domain.status import BuildStatus
+from deployer.extensions import db
 from deployer.models import Instance, Service, Version, claims
 from deployer.models.columns import utc_now
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,15 @@ def add_service(new: NewService, actor: Actor) -> int:
             )
             session.add(service)
             session.flush()
-            audit(actor.name, "add", "service", service.id, name=new.name, recipe=service.recipe)
+            audit(
+                actor.name,
+                "add",
+                "service",
+                service.id,
+                Of(service.id),
+                name=new.name,
+                recipe=service.recipe,
+            )
             return service.id
     except IntegrityError:
         raise taken(N_("There is a service of this name already."), "name") from None
@@ -94,7 +104,7 @@ def change_service(service_id: int, new: NewService, actor: Actor) -> None:
             raise Conflict(
                 N_("A rollout of this service is under way."), N_("Wait until it has ended, then change the service.")
             )
-        before = {"recipe": service.recipe}
+        before = _described(service)
         service.language = new.language
         service.description = new.description
         service.build_orig = new.build_orig
@@ -103,7 +113,12 @@ def change_service(service_id: int, new: NewService, actor: Actor) -> None:
         service.recipe = dump_recipe(new.recipe)
         service.updated = utc_now()
         service.updated_by = actor.name
-        audit(actor.name, "change", "service", service.id, before=before, after={"recipe": service.recipe})
+        after = _described(service)
+        changes = {
+            name: [before.get(name), after.get(name)] for name in before | after if before.get(name) != after.get(name)
+        }
+        facts = {"service": service.name, "changes": changes}
+        audit(actor.name, "change", "service", service.id, Of(service.id), **facts)
 
 
 def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:
@@ -127,9 +142,8 @@ def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:
             )
             session.add(version)
             session.flush()
-            audit(
-                actor.name, "add", "version", version.id, service=service.name, version=new.label, **_facts(new.build)
-            )
+            named = {"service": service.name, "version": new.label}
+            audit(actor.name, "add", "version", version.id, Of(service_id), **named, **_facts(new.build))
             return version.id
     except IntegrityError:
         raise taken(N_("This service has a version of this name already."), "version") from None
@@ -141,13 +155,8 @@ def record_build(service_id: int, version_id: int, build: Build, actor: Actor) -
     An artifact never changes under its label: what ran yesterday as 1.2 must be what runs tomorrow as 1.2.
     """
     actor.require(Verb.RECORD_BUILD, service_id)
-    with transaction() as session:
-        rev = claims.bump(session(), service_id) if session.get(Service, service_id) else 0
-        version = session.execute(
-            select(Version).where(Version.service_id == service_id, Version.id == version_id)
-        ).scalar_one_or_none()
-        if version is None:
-            raise no_such("version", version_id)
+    with transaction():
+        service, version, rev = _locked(service_id, version_id)
         known, sent = version.artifact_sha256, build.artifact_sha256
         if known is not None and sent is not None and known != sent:
             raise Conflict(
@@ -162,24 +171,43 @@ def record_build(service_id: int, version_id: int, build: Build, actor: Actor) -
             version.artifact_url = build.artifact_url
         version.rev = rev
         version.updated = utc_now()
-        audit(actor.name, "record_build", "version", version.id, before=before, after=_facts(build))
+        changes = {name: [value, _facts(build)[name]] for name, value in before.items() if value != _facts(build)[name]}
+        named = {"service": service.name, "version": version.label}
+        audit(actor.name, "record_build", "version", version.id, Of(service_id), **named, changes=changes)
 
 
 def mark_version(service_id: int, version_id: int, irreversible: str, actor: Actor) -> None:
     """Say why a version cannot be reverted past, or with "" that it can. Raises NotFound."""
     actor.require(Verb.RECORD_BUILD, service_id)
-    with transaction() as session:
-        rev = claims.bump(session(), service_id) if session.get(Service, service_id) else 0
-        version = session.execute(
-            select(Version).where(Version.service_id == service_id, Version.id == version_id)
-        ).scalar_one_or_none()
-        if version is None:
-            raise no_such("version", version_id)
-        facts = {"before": version.irreversible, "after": irreversible}
+    with transaction():
+        service, version, rev = _locked(service_id, version_id)
+        changes = {"irreversible": [version.irreversible, irreversible]}
         version.irreversible = irreversible
         version.rev = rev
         version.updated = utc_now()
-        audit(actor.name, "mark", "version", version.id, **facts)
+        named = {"service": service.name, "version": version.label}
+        audit(actor.name, "mark", "version", version.id, Of(service_id), **named, changes=changes)
+
+
+def _locked(service_id: int, version_id: int) -> tuple[Service, Version, int]:
+    """The service and its version as they are now and stay until the commit, and the revision of this transaction.
+    Raises NotFound."""
+    session = db.session()
+    service = session.get(Service, service_id)
+    rev = claims.bump(session, service_id) if service else 0
+    version = session.execute(
+        select(Version).where(Version.service_id == service_id, Version.id == version_id)
+    ).scalar_one_or_none()
+    if service is None or version is None:
+        raise no_such("version", version_id)
+    return service, version, rev
+
+
+def _described(service: Service) -> dict[str, Any]:
+    told = ("language", "description", "build_orig", "build_url", "compare_url")
+    return {name: getattr(service, name) for name in told} | {
+        name: shlex.join(value) if isinstance(value, list) else value for name, value in service.recipe.items()
+    }
 
 
 def taken(message: str, field: str) -> Conflict:

@@ -38,7 +38,7 @@ class NewCredential:
 def add(new: NewCredential, actor: Actor) -> int:
     """Add a credential and return its id. Raises Conflict on ``name`` when it is taken, or while no worker has ever
     published the key to seal with."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
             return insert([new], actor)[0]
@@ -63,7 +63,7 @@ def insert(news: Sequence[NewCredential], actor: Actor) -> list[int]:
 def replace(credential_id: int, new: NewCredential, actor: Actor) -> None:
     """Put another secret in the place of the old one, which is lost. Raises NotFound, and Conflict as :func:`add` or
     when its name would change."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction() as session:
         row = session.get(CredentialRow, credential_id, with_for_update=True)
         if row is None:
@@ -86,7 +86,7 @@ def replace(credential_id: int, new: NewCredential, actor: Actor) -> None:
 
 def remove(credential_id: int, actor: Actor) -> None:
     """Remove a credential. Raises NotFound, or Conflict while hosts use it, naming them."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction() as session:
         row = session.get(CredentialRow, credential_id, with_for_update=True)
         if row is None:
@@ -126,6 +126,7 @@ def publish(publics: Sequence[str]) -> bool:
 def reseal(keys: Keys, actor: Actor) -> list[str]:
     """Publish the newest of ``keys`` and seal everything for it. Returns the names of those that none of them opens:
     they are as they were, and have to be replaced."""
+    actor.require(Verb.MANAGE_FLEET)
     public = keys.publics[0]
     unopened = []
     with transaction() as session:

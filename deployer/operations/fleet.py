@@ -12,7 +12,7 @@ from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.status import InstanceStatus
 from deployer.models import Host, Instance, Service, Version, claims
 from deployer.operations.hosts import NewHost, add_host
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 __all__ = ["NewHost", "NewInstance", "add_host", "record_instance"]
 
@@ -36,7 +36,7 @@ def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
     Raises NotFound for a service, host or version (another service's too) that is not there, and Conflict on
     ``host_id`` when the service is recorded on the host already.
     """
-    actor.require(Verb.MANAGE, service_id)
+    actor.require(Verb.MANAGE_FLEET)  # what runs on a host is not the service's affair alone
     try:
         with transaction() as session:
             service = session.get(Service, service_id)
@@ -75,6 +75,7 @@ def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
                 "record",
                 "instance",
                 instance.id,
+                Of(service_id),
                 service=service.name,
                 host=host.hostname,
                 version=version.label,

@@ -21,7 +21,7 @@ from deployer.operations import changes
 from deployer.operations.accepting import Accepted, accept, accepted_before
 from deployer.operations.progress import end_queued, go_on, meet
 from deployer.operations.rollouts import locked
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 Planner = Callable[[Earlier, HostChoice], FollowUp]
 
@@ -108,7 +108,7 @@ def _end(rollout: Rollout, rev: int, actor: Actor) -> None:
         meet(rollout, RolloutEvent.CANCEL)
         never_started = end_queued(rollout, StepState.CANCELLED, rev)
     go_on(rollout, rev, undo=False)
-    audit(actor.name, "undo", "rollout", rollout.id, never_started=never_started)
+    audit(actor.name, "end", "rollout", rollout.id, Of(rollout.service_id, rollout.id), never_started=never_started)
 
 
 def _follow(

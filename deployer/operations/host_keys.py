@@ -38,7 +38,7 @@ def offer(host_id: int, key: str, seen_at: Place | None = None) -> bool:
 def trust(host_id: int, wanted: str, actor: Actor, *, replace: bool = False) -> None:
     """Approve the key of this fingerprint. ``replace`` gives up the keys that were approved before: without it, they
     are a Conflict on ``replace``. Raises NotFound for the host, or on ``fingerprint`` when it has shown no such key."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction() as session:
         host, key = _found(host_id, wanted)
         others = session.execute(
@@ -65,7 +65,7 @@ def trust(host_id: int, wanted: str, actor: Actor, *, replace: bool = False) -> 
 
 def forget(host_id: int, wanted: str, actor: Actor) -> None:
     """Forget the key of this fingerprint, approved or not. Raises NotFound as :func:`trust`."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction() as session:
         host, key = _found(host_id, wanted)
         facts = {"approved_by": key.approved_by} if key.approved else {}

@@ -33,7 +33,7 @@ NAMED = 5  # services named in a refusal; the rest are counted
 
 def add_host(new: NewHost, actor: Actor) -> int:
     """Add a host and return its id. Raises Conflict on ``hostname`` or ``directory``, NotFound on ``credential``."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
             return insert_host(new, actor)
@@ -44,7 +44,7 @@ def add_host(new: NewHost, actor: Actor) -> int:
 def change_host(host_id: int, new: NewHost, actor: Actor) -> None:
     """Make the host what ``new`` says. Raises as :func:`add_host`, NotFound for the host, and Conflict while a rollout
     works on it and the way to it would change."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
             if as_it_is(host_id) == new:
@@ -136,7 +136,7 @@ def _forget_what_was_seen(host_ids: Sequence[int]) -> None:
 def retire(host_id: int, actor: Actor) -> None:
     """Take a host out of use: it is shown only to those who ask for it. Raises NotFound, or Conflict while services run
     there, naming them."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction() as session:
         host = _locked(host_id)
         if host.retired is not None:
@@ -165,7 +165,7 @@ def retire(host_id: int, actor: Actor) -> None:
 
 def bring_back(host_id: int, actor: Actor) -> None:
     """Put a retired host into use again. Raises NotFound, or Conflict when another host has its directory by now."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     with transaction():
         host = _locked(host_id)
         if host.retired is None:

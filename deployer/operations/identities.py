@@ -57,7 +57,7 @@ def link(name: str, issuer: str, subject: str, by: str) -> None:
             before = {"issuer": user.issuer, "subject": user.subject}
             user.issuer, user.subject = issuer, subject
             session.flush()
-            audit(by, "link", "user", user.id, before=before, after={"issuer": issuer, "subject": subject})
+            audit(by, "link", "user", user.id, name=name, before=before, after={"issuer": issuer, "subject": subject})
     except IntegrityError:
         raise Conflict(
             N_("Another person is linked to this subject."), N_("Look at the list of people first."), "subject"

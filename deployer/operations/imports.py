@@ -43,7 +43,7 @@ def apply(planned: Callable[[], ImportPlan], digest: str, actor: Actor) -> Impor
     """Do what ``planned`` comes to, all of it or nothing. It is called in the transaction in which it is done, and must
     only read. Raises :class:`ImportChanged` unless it comes to what ``digest`` says, and Conflict as for one host. The
     number of statements does not grow with the number of hosts."""
-    actor.require(Verb.MANAGE)
+    actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
             # What is planned once the hosts are locked stays true.

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from deployer.domain.access import Actor, Role
-from deployer.domain.errors import N_, Conflict, Invalid, no_such
+from deployer.domain.errors import N_, Invalid, no_such
 from deployer.domain.passwords import check_password_rules
 from deployer.extensions import db
 from deployer.models import User
@@ -22,8 +22,6 @@ __all__ = [
     "change_password",
     "create_token",
     "create_user",
-    "disable",
-    "enable",
     "revoke_token",
     "set_password",
 ]
@@ -74,33 +72,8 @@ def _set(name: str, password: str, by: str, but: int = 0) -> int:
         user.password_hash = new
         user.device_key = secrets.token_hex(32)
         ended = sign_ins.end_all(user, but)
-        audit(by, "change_password", "user", user.id, ended=ended)
+        audit(by, "change_password", "user", user.id, name=name, ended=ended)
         return ended
-
-
-def disable(name: str, by: str) -> None:
-    """Shut a person out, at once and with all tokens. Raises NotFound; Conflict when nobody could administer then."""
-    with transaction() as session:
-        user = _named(name)
-        if user.active and user.role is Role.ADMINISTRATOR:
-            others = select(User.id).where(User.active, User.role == Role.ADMINISTRATOR, User.id != user.id)
-            if session.execute(others.limit(1)).first() is None:
-                raise Conflict(
-                    N_("This is the last administrator."),
-                    N_("Make somebody else an administrator first."),
-                    "name",
-                )
-        user.active = False
-        user.device_key = secrets.token_hex(32)
-        audit(by, "disable", "user", user.id, ended=sign_ins.end_all(user))
-
-
-def enable(name: str, by: str) -> None:
-    """Let a person in again. Raises NotFound."""
-    with transaction():
-        user = _named(name)
-        user.active = True
-        audit(by, "enable", "user", user.id)
 
 
 def _named(name: str) -> User:

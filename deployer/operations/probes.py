@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 
 from deployer import queue
-from deployer.domain.access import SOME_SERVICE, Actor, Verb
+from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, no_such
 from deployer.domain.status import Evidence
 from deployer.extensions import db
 from deployer.models import Instance, Rollout, Step, Version, claims
 from deployer.models.columns import utc_now
 from deployer.operations.places import Place, places, version_id
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 AT_ONCE = 50
 
@@ -34,7 +34,6 @@ class TakenProbe:
 
 def ask(instance_id: int, actor: Actor) -> None:
     """Have a worker ask the host. Raises NotFound, or Conflict while a rollout holds it: that asks by itself."""
-    actor.require(Verb.ROLL_OUT, SOME_SERVICE)
     with transaction() as session:
         instance = session.get(Instance, instance_id)
         if instance is None:
@@ -53,7 +52,9 @@ def ask(instance_id: int, actor: Actor) -> None:
                 facts={"rollout": holder.rollout_id, "by": holder.created_by},
             )
         instance.probe_by = actor.name
-        audit(actor.name, "ask", "instance", instance.id)
+        place = places([instance.id])[instance.id]
+        named = {"service": place.service, "host": place.hostname}
+        audit(actor.name, "ask", "instance", instance.id, Of(instance.service_id), **named)
     queue.ring(0)
 
 
@@ -97,7 +98,15 @@ def settle_probe(probe: TakenProbe, running: str | None) -> bool:
         if not claims.changed(session(), statement):
             session.rollback()
             return False
+        named = {"service": place.service, "host": place.hostname}
         audit(
-            probe.by, "probe", "instance", place.instance_id, host=place.hostname, recorded=probe.label, running=running
+            probe.by,
+            "probe",
+            "instance",
+            place.instance_id,
+            Of(place.service_id),
+            **named,
+            recorded=probe.label,
+            running=running,
         )
         return True

@@ -17,7 +17,7 @@ from deployer.extensions import db
 from deployer.models import Rollout, Service, Step, claims, snapshots
 from deployer.models.columns import utc_now
 from deployer.operations.accepting import accept
-from deployer.operations.transaction import audit
+from deployer.operations.transaction import Of, audit
 
 
 def go_on(rollout: Rollout, rev: int, *, undo: bool = True) -> None:
@@ -33,7 +33,14 @@ def go_on(rollout: Rollout, rev: int, *, undo: bool = True) -> None:
         meet(rollout, move.event)
         if move.event is RolloutEvent.STOP:
             never_started = end_queued(rollout, StepState.CANCELLED, rev)
-            audit(rollout.created_by, "stop", "rollout", rollout.id, never_started=never_started)
+            audit(
+                rollout.created_by,
+                "stop",
+                "rollout",
+                rollout.id,
+                Of(rollout.service_id, rollout.id),
+                never_started=never_started,
+            )
         if rollout.state.is_final:
             rollout.finished = utc_now()
             if undo and (rollout.undo_by or failed_too_often(standing)):
@@ -68,6 +75,6 @@ def _undo(rollout: Rollout, rev: int) -> None:
     try:
         plan = plan_undo(snapshots.earlier(session, rollout, service), HostChoice(everyone=True)).plan
     except Conflict as nothing:  # every host is back already, or another rollout has it
-        audit(by, "undo", "rollout", rollout.id, nothing=str(nothing))
+        audit(by, "no_undo", "rollout", rollout.id, Of(rollout.service_id, rollout.id), nothing=str(nothing))
         return
     accept(service, plan, rev, by=by)

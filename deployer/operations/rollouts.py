@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from deployer import queue
-from deployer.domain.access import SOME_SERVICE, Actor, Verb
+from deployer.domain.access import Actor, Verb
 from deployer.domain.errors import N_, Conflict, Invalid, no_such
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import RolloutPlan, StartRollout, plan_rollout
@@ -17,7 +17,7 @@ from deployer.models import Instance, Rollout, Service, Step, claims, snapshots
 from deployer.operations import changes
 from deployer.operations.accepting import Accepted, accept, accepted_before
 from deployer.operations.progress import end_queued, go_on, meet
-from deployer.operations.transaction import audit, transaction
+from deployer.operations.transaction import Of, audit, transaction
 
 __all__ = ["Accepted", "cancel", "locked", "pause", "resume", "start"]
 
@@ -64,8 +64,7 @@ def _planned(service: Service, command: StartRollout, rev: int) -> RolloutPlan:
 
 def locked(rollout_id: int, actor: Actor) -> tuple[Rollout, int]:
     """The rollout as it is now and stays until the commit, and the revision of this transaction. Raises NotFound, and
-    Forbidden for who may not roll out its service."""
-    actor.require(Verb.ROLL_OUT, SOME_SERVICE)
+    Forbidden when ``actor`` may not roll out its service."""
     session = db.session()
     rollout = session.get(Rollout, rollout_id)
     if rollout is None:
@@ -88,7 +87,7 @@ def pause(rollout_id: int, actor: Actor) -> None:
             )
         rollout.paused_by = actor.name
         go_on(rollout, rev)
-        audit(actor.name, "pause", "rollout", rollout.id)
+        audit(actor.name, "pause", "rollout", rollout.id, Of(rollout.service_id, rollout.id))
 
 
 def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
@@ -110,7 +109,7 @@ def resume(rollout_id: int, hosts: HostChoice, actor: Actor) -> None:
         left_out = [instance_id for host_id, instance_id in waiting.items() if host_id not in chosen]
         skipped = end_queued(rollout, StepState.SKIPPED, rev, left_out) if left_out else 0
         go_on(rollout, rev)
-        audit(actor.name, "resume", "rollout", rollout.id, left_out=skipped)
+        audit(actor.name, "resume", "rollout", rollout.id, Of(rollout.service_id, rollout.id), left_out=skipped)
     queue.ring(rollout_id)
 
 
@@ -121,7 +120,9 @@ def cancel(rollout_id: int, actor: Actor) -> None:
         meet(rollout, RolloutEvent.CANCEL)
         never_started = end_queued(rollout, StepState.CANCELLED, rev)
         go_on(rollout, rev)
-        audit(actor.name, "cancel", "rollout", rollout.id, never_started=never_started)
+        audit(
+            actor.name, "cancel", "rollout", rollout.id, Of(rollout.service_id, rollout.id), never_started=never_started
+        )
 
 
 def _waiting(rollout_id: int) -> dict[int, int]:

@@ -96,7 +96,7 @@ def begin(user_id: int, whence: Whence) -> SignedIn:
         session.add(row)
         audit(user.name, "sign_in", "user", user.id, address=row.address)
         session.flush()
-        return SignedIn(secret, Actor(user.name, user.role), row.id)
+        return SignedIn(secret, Actor(user.name, user.role, roles=user.roles), row.id)
 
 
 def by_secret(secret: str, address: str | None) -> SignedIn | None:
@@ -110,7 +110,7 @@ def by_secret(secret: str, address: str | None) -> SignedIn | None:
     if found is None:
         return None
     row, user = found
-    signed_in = SignedIn(secret, Actor(user.name, user.role), row.id)
+    signed_in = SignedIn(secret, Actor(user.name, user.role, roles=user.roles), row.id)
     if address is not None and row.seen < utc_now() - SEEN_EVERY:
         _note(row.id, address)
     return signed_in

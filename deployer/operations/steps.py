@@ -18,7 +18,7 @@ from deployer.models import Rollout, Step, StepLog, claims, leases
 from deployer.models.columns import Now, among
 from deployer.operations.places import Place, places, version_id, versions
 from deployer.operations.progress import go_on, meet
-from deployer.operations.transaction import audit_each, transaction
+from deployer.operations.transaction import Of, audit_each, transaction
 
 LEASE_SECONDS = 30.0
 
@@ -189,11 +189,19 @@ def _ids(taken: Iterable[TakenStep]) -> list[int]:
 
 
 def _record(verb: str, by: str, done: Iterable[TakenStep], **facts: object) -> None:
+    done = list(done)
     each = {
-        step.step_id: {"rollout": step.rollout_id, "host": step.place.hostname, "source": step.from_label, **facts}
+        step.step_id: {
+            "rollout": step.rollout_id,
+            "service": step.place.service,
+            "host": step.place.hostname,
+            "source": step.from_label,
+            **facts,
+        }
         for step in done
     }
-    audit_each(by, verb, "step", each)
+    if done:  # all of one rollout
+        audit_each(by, verb, "step", each, Of(done[0].place.service_id, done[0].rollout_id))
 
 
 def waiting_rollouts() -> list[int]:

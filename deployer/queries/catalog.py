@@ -18,7 +18,7 @@ from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus
 from deployer.extensions import db
 from deployer.models import Instance, Service, Version, snapshots
 from deployer.queries import rollouts
-from deployer.queries.paging import Page, Slice, contains, paged
+from deployer.queries.paging import Page, Slice, contains, paged, seen_of
 
 FAILED = [status for status in InstanceStatus if status.is_failed]
 
@@ -104,9 +104,12 @@ class Standing(StrEnum):
         return or_(Instance.status.in_(FAILED), Instance.evidence == Evidence.UNVERIFIED)
 
 
-def services(part: Slice, search: str = "", standing: Standing | None = None) -> Page[ServiceRow]:
-    """Services, newest first, whose name contains ``search`` and that stand so."""
-    query = select(Service).order_by(Service.id.desc())
+def services(
+    part: Slice, search: str = "", standing: Standing | None = None, seen: frozenset[int] | None = None
+) -> Page[ServiceRow]:
+    """Services, newest first, of those that are ``seen`` (None: all), whose name contains ``search`` and that stand
+    so."""
+    query = seen_of(select(Service).order_by(Service.id.desc()), Service.id, seen)
     if standing is not None:
         query = query.where(Service.id.in_(select(Instance.service_id).where(standing.sign)))
     if search:
@@ -131,10 +134,11 @@ def revision(service_id: int) -> int:
     return rev
 
 
-def overall_revision() -> int:
-    """A cursor over all services: it grows with every change that is committed to any of them, and with every new
-    one."""
-    return int(db.session.execute(select(func.coalesce(func.sum(Service.rev + 1), 0))).scalar_one())
+def overall_revision(seen: frozenset[int] | None = None) -> int:
+    """A cursor over the services that are ``seen`` (None: all): it grows with every change that is committed to any of
+    them, and with every new one."""
+    query = seen_of(select(func.coalesce(func.sum(Service.rev + 1), 0)), Service.id, seen)
+    return int(db.session.execute(query).scalar_one())
 
 
 def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:

@@ -15,7 +15,7 @@ from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step
 from deployer.models.columns import among
 from deployer.queries import rollouts
-from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+from deployer.queries.paging import Page, Slice, contains, count_of, seen_of, sliced
 from deployer.queries.rollouts import RolloutRow
 
 NAMED = 3  # hosts of a rollout that are named; the rest are counted
@@ -63,9 +63,9 @@ class Told:
         return self.rollout.hosts - len(self.hosts)
 
 
-def history(part: Slice, wanted: RolloutFilter) -> Page[Told]:
-    """The rollouts that match, newest first."""
-    ids = _ids(wanted)
+def history(part: Slice, wanted: RolloutFilter, seen: frozenset[int] | None = None) -> Page[Told]:
+    """The rollouts that match, newest first, of the services that are ``seen`` (None: all)."""
+    ids = seen_of(_ids(wanted), Rollout.service_id, seen)
     count = count_of(ids)
     part = part.within(count)
     # The page's ids first: what a rollout is told by is gathered from its steps, and only these are to be read.
@@ -74,14 +74,16 @@ def history(part: Slice, wanted: RolloutFilter) -> Page[Told]:
     return Page(tuple(Told(row, named.get(row.id, ())) for row in rollouts.some(found)), count, part)
 
 
-def services() -> list[tuple[int, str]]:
+def services(seen: frozenset[int] | None = None) -> list[tuple[int, str]]:
     """The services that can be filtered by, by name."""
-    return [(id_, name) for id_, name in db.session.execute(select(Service.id, Service.name).order_by(Service.name))]
+    query = select(Service.id, Service.name).order_by(Service.name)
+    return [(id_, name) for id_, name in db.session.execute(seen_of(query, Service.id, seen))]
 
 
-def people() -> list[str]:
-    """Who ever started a rollout, by name."""
-    return list(db.session.execute(select(Rollout.created_by).distinct().order_by(Rollout.created_by)).scalars())
+def people(seen: frozenset[int] | None = None) -> list[str]:
+    """Who ever started a rollout of the services that are seen, by name."""
+    query = seen_of(select(Rollout.created_by).distinct().order_by(Rollout.created_by), Rollout.service_id, seen)
+    return list(db.session.execute(query).scalars())
 
 
 def _ids(wanted: RolloutFilter) -> Select[Any]:

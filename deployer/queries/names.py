@@ -7,7 +7,7 @@ from sqlalchemy import select
 from deployer.domain.errors import no_such
 from deployer.domain.names import parse_hostname, parse_name
 from deployer.extensions import db
-from deployer.models import CredentialRow, Host, Service, Version
+from deployer.models import CredentialRow, Host, Service, User, Version
 
 
 def service_id(name: str) -> int:
@@ -41,4 +41,12 @@ def version_id(of_service: int, label: str) -> int:
     found = db.session.execute(wanted).scalar()
     if found is None:
         raise no_such("version", label, "version")
+    return found
+
+
+def user_id(name: str) -> int:
+    """The person of this name. Raises Invalid or NotFound on ``name``."""
+    found = db.session.execute(select(User.id).where(User.name == parse_name(name, "name"))).scalar()
+    if found is None:
+        raise no_such("user", name, "name")
     return found

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from deployer.extensions import db
+from deployer.models.columns import among
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
 MAX_LIMIT = 1_000
 
 
@@ -68,6 +71,11 @@ def paged(query: Select[Any], part: Slice, read: Callable[..., T], counted: Sele
     count = count_of(query if counted is None else counted)
     part = part.within(count)
     return Page(tuple(read(*row) for row in db.session.execute(sliced(query, part))), count, part)
+
+
+def seen_of(query: Q, column: InstrumentedAttribute[Any], seen: frozenset[int] | None) -> Q:
+    """``query`` restricted to the services that are ``seen``, whose ids ``column`` has; None: all."""
+    return query if seen is None else query.where(among(db.session(), column, sorted(seen)))
 
 
 def contains(text: str) -> str:

@@ -6,18 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 
-from deployer.domain.access import Role, Scope
+from deployer.domain.access import OVERALL, Role, Scope, Verb, roles_for
 from deployer.extensions import db
-from deployer.models import Rollout, Service, SignIn, Token, User
+from deployer.models import Rollout, Service, ServiceRole, SignIn, Token, User
 from deployer.models.columns import utc_now
 from deployer.models.people import IDLE
+
+NAMED = 3  # people to ask; the rest are counted
 
 
 @dataclass(frozen=True)
 class PersonRow:
-    """A person. ``tokens`` counts those that are valid; ``last`` is when they last started a rollout."""
+    """A person. ``tokens`` counts those that are valid; ``last`` is when they last started a rollout; for so many
+    ``services`` they have a role of its own."""
 
     id: int
     name: str
@@ -26,6 +29,7 @@ class PersonRow:
     created: datetime
     tokens: int
     last: datetime | None
+    services: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,11 @@ def people() -> list[PersonRow]:
         .group_by(Token.user_id)
         .subquery()
     )
+    services = select(func.count()).where(ServiceRole.user_id == User.id).correlate(User).scalar_subquery()
     last = select(Rollout.created_by, func.max(Rollout.created).label("at")).group_by(Rollout.created_by).subquery()
+    of_user = (User.id, User.name, User.role, User.active, User.created)
     query = (
-        select(User.id, User.name, User.role, User.active, User.created, func.coalesce(tokens.c.valid, 0), last.c.at)
+        select(*of_user, func.coalesce(tokens.c.valid, 0), last.c.at, services)
         .outerjoin(tokens, tokens.c.user_id == User.id)
         .outerjoin(last, last.c.created_by == User.name)
         .order_by(User.name)
@@ -130,3 +136,20 @@ def device_key(name: str) -> str | None:
 
 def _names(ids: Iterable[int]) -> dict[int, str]:
     return dict(db.session.execute(select(Service.id, Service.name).where(Service.id.in_(ids))).all())
+
+
+def named_for(verb: Verb, service_id: int | None) -> str:
+    """The first few who may do ``verb`` to the service, or to what is of none, and how many more there are. Who has
+    the role for this service stands first, who has the least role for all before who may more. "" for nobody."""
+    enough = roles_for(verb)
+    mine = ServiceRole.role if service_id is not None and verb not in OVERALL else None
+    has_role = [User.role.in_(enough)]
+    order = [case({role: place for place, role in enumerate(Role)}, value=User.role, else_=0)]
+    query = select(User.name).where(User.active)
+    if mine is not None:
+        query = query.outerjoin(ServiceRole, (ServiceRole.user_id == User.id) & (ServiceRole.service_id == service_id))
+        has_role.append(mine.in_(enough))
+        order.insert(0, case((mine.in_(enough), 0), else_=1))
+    names = list(db.session.execute(query.where(or_(*has_role)).order_by(*order, User.name)).scalars())
+    more = f" + {len(names) - NAMED}" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -16,7 +16,7 @@ from deployer.domain.status import Action, OnFailure, Origin, RolloutState, Step
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
 from deployer.extensions import db
 from deployer.models import Rollout, Service, Step, Version
-from deployer.queries.paging import Page, Slice, count_of, sliced
+from deployer.queries.paging import Page, Slice, count_of, seen_of, sliced
 
 
 @dataclass(frozen=True)
@@ -195,9 +195,9 @@ def _rows() -> Select[*tuple[Any, ...]]:
     )
 
 
-def rollouts(part: Slice, service_id: int | None = None) -> Page[RolloutRow]:
-    """Rollouts, newest first, of all services or one."""
-    ids = select(Rollout.id)
+def rollouts(part: Slice, service_id: int | None = None, seen: frozenset[int] | None = None) -> Page[RolloutRow]:
+    """Rollouts, newest first, of the services that are ``seen`` (None: all) or one of them."""
+    ids = seen_of(select(Rollout.id), Rollout.service_id, seen)
     if service_id is not None:
         ids = ids.where(Rollout.service_id == service_id)
     count = count_of(ids)
@@ -216,6 +216,11 @@ def rollout(rollout_id: int) -> RolloutRow:
     for row in some([rollout_id]):
         return row
     raise no_such("rollout", rollout_id)
+
+
+def service_of(rollout_id: int) -> int | None:
+    """Of which service a rollout is; None when there is no such rollout."""
+    return db.session.execute(select(Rollout.service_id).where(Rollout.id == rollout_id)).scalar_one_or_none()
 
 
 def cursor(rollout_id: int) -> int:

@@ -7,7 +7,6 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from deployer.attempts import Attempt, counter
-from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import people as operations
 from deployer.operations import sign_ins
@@ -22,7 +21,7 @@ blueprint = Blueprint("account", __name__, url_prefix="/people/me")
 
 
 @blueprint.get("/password")
-@needs(Verb.VIEW)
+@needs(None)
 def ask_password() -> str:
     """The form that changes one's password."""
     _must_have_one()
@@ -30,7 +29,7 @@ def ask_password() -> str:
 
 
 @blueprint.post("/password")
-@needs(Verb.VIEW)
+@needs(None)
 def change_password() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Change it, and sign out everywhere else."""
     _must_have_one()
@@ -50,7 +49,7 @@ def change_password() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]
 
 
 @blueprint.post("/sign-ins/<id:sign_in_id>/end")
-@needs(Verb.VIEW)
+@needs(None)
 def end(sign_in_id: int) -> Response:
     """Sign out where one is signed in, as on a laptop that was left behind."""
     sign_ins.end(actor().name, sign_in_id)
@@ -58,7 +57,7 @@ def end(sign_in_id: int) -> Response:
 
 
 @blueprint.post("/sign-ins/end-others")
-@needs(Verb.VIEW)
+@needs(None)
 def end_others() -> Response:
     """Sign out everywhere but here."""
     sign_ins.end_others(actor().name, current_user.sign_in_id)

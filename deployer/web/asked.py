@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from datetime import date
 
 from deployer.domain.errors import N_, Invalid
@@ -11,6 +12,7 @@ from deployer.domain.names import parse_text
 from deployer.domain.plan import parse_action
 from deployer.domain.reach import parse_labels
 from deployer.domain.status import InstanceGroup, StepState
+from deployer.queries.audit import AuditFilter
 from deployer.queries.catalog import Standing
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.history import Ending, RolloutFilter
@@ -19,6 +21,7 @@ from deployer.queries.paging import Slice
 from deployer.web.parameters import read_flag, read_id, read_one
 
 PER_PAGE = 100
+AUDIT = tuple(field.name for field in fields(AuditFilter))  # by which changes are looked for
 _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _REVISION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -88,6 +91,21 @@ def asked_rollouts() -> RolloutFilter:
         host=parse_text(read_one("host"), "host", 100),
         first=_day("first"),
         last=_day("last"),
+    )
+
+
+def asked_audit() -> AuditFilter:
+    """Which of the changes that were recorded."""
+    return AuditFilter(
+        by=parse_text(read_one("by"), "by", 64),
+        verb=parse_text(read_one("verb"), "verb", 40),
+        noun=parse_text(read_one("noun"), "noun", 20),
+        service_id=read_id("service_id"),
+        rollout_id=read_id("rollout_id"),
+        refused=read_flag("refused"),
+        first=_day("first"),
+        last=_day("last"),
+        text=parse_text(read_one("text"), "text", 100),
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, redirect, request, session, url_for
@@ -16,10 +13,12 @@ from deployer.domain.access import Actor, Verb
 from deployer.extensions import login
 from deployer.operations import sign_ins
 from deployer.web.live.shared import lately
+from deployer.web.live.views import mark
+from deployer.web.permissions import needs, public
+
+__all__ = ["Person", "actor", "init_app", "may", "needs", "public", "safe_next"]
 
 FEW = 10  # moments for which an open page of somebody whose rights were taken away still gets changes
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Person(UserMixin):  # type: ignore[misc]
@@ -40,7 +39,8 @@ def init_app(app: Flask) -> None:
     login.session_protection = None  # bound to the address and browser otherwise; people on call change networks
     login.user_loader(_load)
     login.unauthorized_handler(_ask_to_sign_in)
-    app.context_processor(lambda: {"may": may})
+    app.context_processor(lambda: {"may": may, "may_anywhere": may_anywhere})
+    app.view_functions["static"] = public(app.view_functions["static"])
 
 
 def _load(secret: str) -> Person | None:
@@ -49,7 +49,12 @@ def _load(secret: str) -> Person | None:
     def read() -> sign_ins.SignedIn | None:
         return sign_ins.by_secret(secret, None if polls else whence().address)
 
-    signed_in = lately(("person", secret), read, moments=FEW) if polls else read()
+    def is_as_shown(found: sign_ins.SignedIn | None) -> bool:
+        shown = request.args.get("may")
+        return not shown or (found is not None and mark(found.actor.rights) == shown)
+
+    # An open page that was drawn for other rights than those of a few seconds ago knows better.
+    signed_in = lately(("person", secret), read, enough=is_as_shown, moments=FEW) if polls else read()
     return Person(signed_in) if signed_in else None
 
 
@@ -83,34 +88,20 @@ def _ask_to_sign_in() -> Response:
 
 
 def actor() -> Actor:
-    """Who is asking, signed in or through a token. Only behind :func:`needs` or the API's own gate."""
+    """Who is asking, signed in or through a token. Only behind :func:`needs`."""
     return g.actor if "actor" in g else current_user.actor  # type: ignore[no-any-return]
 
 
-def may(verb: str) -> bool:
-    """For templates: whether the reader may do ``verb``."""
-    return bool(current_user.is_authenticated) and current_user.actor.may(Verb(verb))
+def may(verb: str, service: int | None = None) -> bool:
+    """For templates: whether the reader may do ``verb`` to the service, or, without one, to what is of none."""
+    if service is not None and g.get("about") not in (None, service):
+        raise LookupError("What is shared among those who look at one service must not depend on another one.")
+    return bool(current_user.is_authenticated) and current_user.actor.may(Verb(verb), service)
 
 
-def needs(verb: Verb, *, polls: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A page only for signed-in people who may do ``verb``. Raises Forbidden for the others.
-
-    Where open pages poll, who it is was looked up a few seconds ago: that costs as much as all the rest of an answer.
-    """
-
-    def decorate(view: Callable[P, R]) -> Callable[P, R]:
-        @wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
-            if polls:
-                g.polls = True
-            if not current_user.is_authenticated:
-                return login.unauthorized()
-            current_user.actor.require(verb)
-            return view(*args, **kwargs)
-
-        return guarded
-
-    return decorate
+def may_anywhere(verb: str) -> bool:
+    """For templates: whether there is anything to which the reader may do ``verb``. Not for what is shared."""
+    return bool(current_user.is_authenticated) and current_user.actor.may_anywhere(Verb(verb))
 
 
 def safe_next(target: str | None) -> str:

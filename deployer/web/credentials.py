@@ -30,7 +30,7 @@ blueprint = Blueprint("credentials", __name__, url_prefix="/credentials")
 
 
 @blueprint.get("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def index() -> str:
     """The credentials by name."""
     return render_template(
@@ -42,14 +42,14 @@ def index() -> str:
 
 
 @blueprint.get("/new")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def new() -> str:
     """The form that adds a credential."""
     return render_template("credentials/new.html", form=CredentialForm.of({"kind": "key"}), problems=[], **_choices())
 
 
 @blueprint.post("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def add() -> Response | tuple[str, int]:
     """Add a credential."""
     form = CredentialForm.of(request.form)
@@ -62,7 +62,7 @@ def add() -> Response | tuple[str, int]:
 
 
 @blueprint.get("/<id:credential_id>/replace")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def edit(credential_id: int) -> str:
     """The form that puts another secret in the place of the old one."""
     known = credentials.credential(credential_id)
@@ -71,7 +71,7 @@ def edit(credential_id: int) -> str:
 
 
 @blueprint.post("/<id:credential_id>/replace")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def replace(credential_id: int) -> Response | tuple[str, int]:
     """Put another secret in the place of the old one."""
     known = credentials.credential(credential_id)
@@ -85,7 +85,7 @@ def replace(credential_id: int) -> Response | tuple[str, int]:
 
 
 @blueprint.get("/<id:credential_id>/remove")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def ask_remove(credential_id: int) -> str:
     """The dialog that says what removing a credential means."""
     known = credentials.credential(credential_id)
@@ -93,7 +93,7 @@ def ask_remove(credential_id: int) -> str:
 
 
 @blueprint.post("/<id:credential_id>/remove")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def remove(credential_id: int) -> Response | tuple[str, int]:
     """Remove a credential that no host uses."""
     try:

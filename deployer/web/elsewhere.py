@@ -15,7 +15,7 @@ from deployer.domain.errors import N_, Forbidden, Refused
 from deployer.domain.identity import read_identity
 from deployer.operations import identities, sign_ins
 from deployer.web import auth
-from deployer.web.auth import safe_next
+from deployer.web.auth import public, safe_next
 from deployer.web.errors import status_of
 from deployer.web.words import whole
 
@@ -51,6 +51,7 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.get("")
+@public
 def leave() -> Response | tuple[str, int]:
     """Send the browser to the provider. What has to come back with it is in its session."""
     if current_user.is_authenticated:
@@ -66,6 +67,7 @@ def leave() -> Response | tuple[str, int]:
 
 
 @blueprint.get("/back")
+@public
 def arrive() -> Response | tuple[str, int]:
     """The browser comes back with a code, which is exchanged for a token that says who it is."""
     client = _client()

@@ -22,7 +22,7 @@ blueprint = Blueprint("host_keys", __name__, url_prefix="/hosts/<id:host_id>/key
 
 
 @blueprint.get("/trust")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def ask(host_id: int) -> str:
     """The dialog that shows what to compare before a key is approved."""
     wanted = _asked_for(host_id)
@@ -31,7 +31,7 @@ def ask(host_id: int) -> str:
 
 
 @blueprint.post("/trust")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def trust(host_id: int) -> Response | tuple[str, int]:
     """Approve a key."""
     form = TrustForm.of(request.form)
@@ -44,7 +44,7 @@ def trust(host_id: int) -> Response | tuple[str, int]:
 
 
 @blueprint.get("/forget")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def ask_forget(host_id: int) -> str:
     """The dialog that says what forgetting a key means."""
     wanted = _asked_for(host_id)
@@ -53,7 +53,7 @@ def ask_forget(host_id: int) -> str:
 
 
 @blueprint.post("/forget")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def forget(host_id: int) -> Response | tuple[str, int]:
     """Forget a key."""
     form = KeyForm.of(request.form)

@@ -46,14 +46,14 @@ def index_changes() -> Answer:
 
 
 @blueprint.get("/new")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def new() -> str:
     """The form that adds a host."""
     return render_template("hosts/new.html", form=HostForm.of({"reach": Reach.SSH.value}), problems=[], **_choices())
 
 
 @blueprint.post("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def add() -> Response | tuple[str, int]:
     """Add a host."""
     form = HostForm.of(request.form)
@@ -80,7 +80,7 @@ def changes(host_id: int) -> Answer:
 
 
 @blueprint.get("/<id:host_id>/edit")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def edit(host_id: int) -> str:
     """The form that changes a host."""
     host = hosts.host(host_id)
@@ -88,7 +88,7 @@ def edit(host_id: int) -> str:
 
 
 @blueprint.post("/<id:host_id>/edit")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def change(host_id: int) -> Response | tuple[str, int]:
     """Change a host."""
     host = hosts.host(host_id)
@@ -110,14 +110,14 @@ def check(host_id: int) -> Response:
 
 
 @blueprint.get("/<id:host_id>/retire")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def ask_retire(host_id: int) -> str:
     """The dialog that says what retiring a host means."""
     return render_template("hosts/retire.html", host=hosts.host(host_id), problems=[])
 
 
 @blueprint.post("/<id:host_id>/retire")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def retire(host_id: int) -> Response | tuple[str, int]:
     """Take a host out of use."""
     try:
@@ -128,7 +128,7 @@ def retire(host_id: int) -> Response | tuple[str, int]:
 
 
 @blueprint.post("/<id:host_id>/bring-back")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def bring_back(host_id: int) -> Response:
     """Put a retired host into use again."""
     operations.bring_back(host_id, actor())

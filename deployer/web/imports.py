@@ -29,14 +29,14 @@ blueprint = Blueprint("imports", __name__, url_prefix="/hosts/import")
 
 
 @blueprint.get("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def new() -> str:
     """The form that takes a file or its text."""
     return render_template("imports/new.html", form=ImportForm.of({}), problems=[], formats=_formats())
 
 
 @blueprint.post("/preview")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def preview() -> str | tuple[str, int]:
     """What importing it would change. Nothing is written."""
     form = ImportForm.of(request.form)
@@ -54,7 +54,7 @@ def preview() -> str | tuple[str, int]:
 
 
 @blueprint.post("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def apply() -> Response | tuple[str, int]:
     """Do what was shown, and nothing else."""
     form = ConfirmedImportForm.of(request.form)

@@ -26,14 +26,14 @@ blueprint = Blueprint("instances", __name__, url_prefix="/services/<id:service_i
 
 
 @blueprint.get("/new")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def new(service_id: int) -> str:
     """The form that records an instance."""
     return render_template("instances/new.html", form=InstanceForm.of({}), problems=[], **_choices(service_id))
 
 
 @blueprint.post("")
-@needs(Verb.MANAGE)
+@needs(Verb.MANAGE_FLEET)
 def record(service_id: int) -> Response | tuple[str, int]:
     """Record an instance."""
     choices = _choices(service_id)

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from deployer.domain.errors import N_, Invalid
-from deployer.web.auth import safe_next
+from deployer.web.auth import public, safe_next
 from deployer.web.parameters import read_one
 
 LANGUAGES = ("en", "zh")
@@ -27,6 +27,7 @@ def choose_language() -> str:
 
 
 @blueprint.post("/language")
+@public
 def switch() -> Response:
     """Keep the choice in this browser, and go back to the page."""
     chosen = read_one("language")

@@ -13,7 +13,7 @@ from deployer.domain.errors import N_, Invalid, NotFound, Refused
 from deployer.domain.names import parse_text
 from deployer.operations import sign_ins
 from deployer.web import auth, devices
-from deployer.web.auth import safe_next
+from deployer.web.auth import public, safe_next
 from deployer.web.words import whole
 
 blueprint = Blueprint("people", __name__)
@@ -23,6 +23,7 @@ _STRANGER = Refused(N_("The name or the password is wrong."), N_("Check both and
 
 
 @blueprint.get("/sign-in")
+@public
 def sign_in() -> str | Response:
     """The form that asks who you are."""
     if current_user.is_authenticated:
@@ -31,6 +32,7 @@ def sign_in() -> str | Response:
 
 
 @blueprint.post("/sign-in")
+@public
 def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in."""
     typed = request.form.get("name", "")
@@ -52,6 +54,7 @@ def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
 
 
 @blueprint.post("/sign-out")
+@public
 def sign_out() -> Response:
     """Sign out: here, and also for whoever has a copy of the cookie."""
     if current_user.is_authenticated:

@@ -106,6 +106,7 @@ DOUBTS = {
     ),
 }
 ROLES = {
+    Role.NONE: N_("None for all services"),
     Role.VIEWER: N_("Viewer"),
     Role.DEPLOYER: N_("Deployer"),
     Role.MAINTAINER: N_("Maintainer"),
@@ -142,7 +143,7 @@ def init_app(app: Flask) -> None:
         rejectkeys=rejectkeys,
         cause=cause,
     )
-    app.jinja_env.filters.update(note=note, did=recalled.did, details=recalled.details)
+    app.jinja_env.filters.update(note=note, did=recalled.did, told=recalled.told, details=recalled.details)
     app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
     app.jinja_env.filters.update(browser=browser, day=lambda moment: moment.date().isoformat())
     app.context_processor(lambda: {"scopes": [(scope.value, _(text)) for scope, text in SCOPES.items()]})

@@ -111,19 +111,24 @@ def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
 
 
 @blueprint.get("/rollouts")
-@needs(Verb.VIEW)
+@needs(None)
 def index() -> str:
     """The rollouts that match the filter, newest first."""
-    view = views.listed(asked_rollouts(), asked_slice(50))
-    return page("rollouts/index.html", view, services=history.services(), people=history.people())
+    seen = actor().sees
+    view = views.listed(asked_rollouts(), asked_slice(50), seen)
+    return page("rollouts/index.html", view, services=history.services(seen), people=history.people(seen))
 
 
 @blueprint.get("/rollouts/changes")
-@needs(Verb.VIEW, polls=True)
+@needs(None, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
-    wanted, part = asked_rollouts(), asked_slice(50)
-    return answer(("rollouts", wanted, part), catalog.overall_revision, lambda: views.listed(wanted, part))
+    wanted, part, seen = asked_rollouts(), asked_slice(50), actor().sees
+    return answer(
+        ("rollouts", wanted, part, seen),
+        lambda: catalog.overall_revision(seen),
+        lambda: views.listed(wanted, part, seen),
+    )
 
 
 @blueprint.get("/rollouts/<id:rollout_id>")

@@ -22,21 +22,22 @@ blueprint = Blueprint("services", __name__, url_prefix="/services")
 
 
 @blueprint.get("")
-@needs(Verb.VIEW)
+@needs(None)
 def index() -> str:
-    """The services, newest first."""
-    return page("services/index.html", views.services(asked_search(), asked_standing(), asked_slice()))
+    """The services that the reader sees, newest first."""
+    view = views.services(asked_search(), asked_standing(), asked_slice(), actor().sees)
+    return page("services/index.html", view)
 
 
 @blueprint.get("/changes")
-@needs(Verb.VIEW, polls=True)
+@needs(None, polls=True)
 def index_changes() -> Answer:
     """What is different in the list."""
-    search, standing, part = asked_search(), asked_standing(), asked_slice()
+    search, standing, part, seen = asked_search(), asked_standing(), asked_slice(), actor().sees
     return answer(
-        ("services", search, standing, part),
-        catalog.overall_revision,
-        lambda: views.services(search, standing, part),
+        ("services", search, standing, part, seen),
+        lambda: catalog.overall_revision(seen),
+        lambda: views.services(search, standing, part, seen),
     )
 
 

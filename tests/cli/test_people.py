@@ -105,7 +105,7 @@ def test_the_last_administrator_is_not_disabled(deployer: Console) -> None:
     result = deployer("user", "disable", "ann")
 
     assert result.exit_code == 1
-    assert "last administrator" in result.stderr
+    assert "Nobody would be left who administers" in result.stderr
     assert "ann\tadministrator\tactive" in deployer("user", "list").stdout
 
 
@@ -178,3 +178,23 @@ def test_what_cannot_be_right_is_refused_and_changes_nothing(
     assert result.exit_code == 2
     assert field in result.stderr
     assert deployer.dump() == before
+
+
+def test_a_role_is_given_for_everything_and_for_one_service(stocked: Console) -> None:
+    for name in ("ann", "bob"):
+        stocked("user", "create", name, "--password-stdin", stdin=PASSWORD)
+    result = stocked("user", "role", "ann", "administrator")
+    assert (result.exit_code, result.stdout) == (0, "ann: administrator.\n")
+    assert stocked("user", "role", "bob", "maintainer", "--service", "orders").exit_code == 0
+    assert stocked("user", "role", "bob", "none").exit_code == 0
+    assert [(row["name"], row["role"]) for row in stocked.rows("user")] == [("ann", "administrator"), ("bob", "none")]
+    assert '"role": ["none", "maintainer"]' in str(stocked.rows("audit_entry"))
+    assert {row["source"] for row in stocked.rows("audit_entry")} == {"command line"}
+
+
+def test_the_last_administrator_is_not_made_less(stocked: Console) -> None:
+    stocked("user", "create", "ann", "--role", "administrator", "--password-stdin", stdin=PASSWORD)
+    before = stocked.dump()
+    for words in (("ann", "viewer"), ("nobody", "viewer"), ("ann", "administrator", "--service", "orders")):
+        assert stocked("user", "role", *words).exit_code in (1, 2)
+    assert stocked.dump() == before

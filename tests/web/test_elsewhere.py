@@ -19,11 +19,12 @@ from deployer.domain.access import Role
 from deployer.domain.identity import Allowed
 from deployer.extensions import db
 from deployer.models import SignIn, User
-from deployer.operations import identities, people
+from deployer.operations import identities, roles
+from deployer.queries import names as known
 from tests.conftest import running
 from tests.oidc import ANN, CLIENT, SECRET, Running
 from tests.web.conftest import Visitor
-from tests.world import World
+from tests.world import ADMIN, World
 
 ORG = Allowed(frozenset({"example.org"}), frozenset({"on-call"}))
 BOB = {"sub": "7", "preferred_username": "bob", "email": "bob@elsewhere.example", "email_verified": True}
@@ -150,7 +151,7 @@ def test_an_administrator_links_a_person_who_was_here_before(comes: Comes, brows
 
 def test_who_is_disabled_is_not_let_in_by_the_provider(comes: Comes, browser: Visitor) -> None:
     comes()
-    people.disable("anna", "root")
+    roles.let_in(known.user_id("anna"), False, ADMIN)
     db.session.execute(db.delete(SignIn))
     db.session.commit()
     refused(comes(), browser, "You may not sign in here.", 403)

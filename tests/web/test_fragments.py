@@ -47,6 +47,7 @@ FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob(
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
     "people": {"sign_ins": [SignInRow(1, utc_now(), utc_now(), utc_now(), "192.0.2.1", "Firefox/130.0")]},
+    "audit": {"wanted": audit.AuditFilter(), "nouns": [], "verbs": []},
     "rollouts": {"wanted": history.RolloutFilter()},
     "imports": {"plan": ImportPlan((), (), (), (LeftOut(1, "a", {"": Invalid("why")}),), {}), "why": importing.why},
 }
@@ -240,6 +241,9 @@ def pages(world: World, rollout_id: int) -> list[str]:
         "/people",
         "/people/me/password",
         "/people/me",
+        "/people/2",
+        "/audit",
+        "/audit?text=nothing",
         "/credentials",
         "/credentials/new",
         f"/hosts/{world.hosts['web-1']}",

@@ -19,9 +19,10 @@ from deployer.domain.access import Role
 from deployer.extensions import db
 from deployer.models import AuditEntry, SignIn, User
 from deployer.models.columns import utc_now
-from deployer.operations import passwords, people, sign_ins
+from deployer.operations import passwords, people, roles, sign_ins
+from deployer.queries import names
 from tests.web.conftest import OpenPage, Visitor
-from tests.world import PASSWORD, World
+from tests.world import ADMIN, PASSWORD, World
 
 NEW = "an altogether different one"
 SignsIn = Callable[..., Visitor]
@@ -191,10 +192,10 @@ def test_it_is_noted_at_most_once_a_minute_and_never_by_a_poll_when_somebody_was
 
 def test_who_is_disabled_is_out_at_once_and_has_to_sign_in_when_enabled(visitor: Visitor, another: SignsIn) -> None:
     viewer = another("vic")
-    people.disable("vic", "root")
+    roles.let_in(names.user_id("vic"), False, ADMIN)
     assert not is_in(viewer.client)
     assert viewer.sign_in("vic").status_code == 422
-    people.enable("vic", "root")
+    roles.let_in(names.user_id("vic"), True, ADMIN)
     assert not is_in(viewer.client)
     assert viewer.sign_in("vic").status_code == 303
 
@@ -203,7 +204,7 @@ def test_an_unknown_name_costs_a_hash_as_a_known_one_does(
     app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people.add("elsewhere", Role.VIEWER, "root")
-    people.disable("vic", "root")
+    roles.let_in(names.user_id("vic"), False, ADMIN)
     checked: list[str] = []
     real = passwords._hasher.verify
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, abort, g, request
 
-from deployer.domain.access import Verb
 from deployer.extensions import csrf
 from deployer.operations.tokens import by_token
-from deployer.web.api import catalog, credentials, fleet, hosts, imports, rollout_actions, rollouts, tokens
-
-SAFE = ("GET", "HEAD", "OPTIONS")
+from deployer.web.api import (
+    audit,
+    catalog,
+    credentials,
+    fleet,
+    hosts,
+    imports,
+    people,
+    rollout_actions,
+    rollouts,
+    tokens,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -25,6 +33,8 @@ def init_app(app: Flask) -> None:
         rollouts.routes,
         rollout_actions.routes,
         tokens.routes,
+        people.routes,
+        audit.routes,
     ):
         part(blueprint)
     csrf.exempt(blueprint)
@@ -35,6 +45,6 @@ def _identify() -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         abort(401)
-    g.actor = by_token(secret.strip(), request.remote_addr or "")
-    if request.method in SAFE:
-        g.actor.require(Verb.VIEW, (request.view_args or {}).get("service_id"))
+    actor = by_token(secret.strip(), request.remote_addr or "")
+    g.actor = actor
+    g.token = actor.token

@@ -12,7 +12,7 @@ from deployer.domain.recipe import dump_recipe
 from deployer.operations import catalog as operations
 from deployer.queries import catalog
 from deployer.web.api.envelope import answer, listed, read_slice, when
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.forms.catalog import BuildForm, MarkForm, ServiceForm, VersionForm
 from deployer.web.parameters import only
 from deployer.web.uploads import kept, sent_artifact
@@ -65,45 +65,49 @@ def version_json(row: catalog.VersionRow) -> dict[str, Any]:
     }
 
 
+@needs(None)
 def _services() -> Response:
     only("page", "limit")
-    return listed(catalog.services(read_slice()), service_json)
+    return listed(catalog.services(read_slice(), seen=actor().sees), service_json)
 
 
+@needs(Verb.VIEW)
 def _service(service_id: int) -> Response:
     only()
     row = catalog.service(service_id)
     return answer(service_json(row) | {"recipe": dump_recipe(row.recipe)})
 
 
+@needs(Verb.MANAGE)
 def _add_service() -> Response:
-    actor().require(Verb.MANAGE)
     form = ServiceForm.read(read_values(ServiceForm.field_names()))
     service_id = operations.add_service(form.new(), actor())
     return answer(service_json(catalog.service(service_id)), status=201)
 
 
+@needs(Verb.MANAGE)
 def _change_service(service_id: int) -> Response:
-    actor().require(Verb.MANAGE, service_id)
     catalog.service(service_id)
     form = ServiceForm.read(read_values(ServiceForm.field_names()))
     operations.change_service(service_id, form.new(), actor())
     return answer(service_json(catalog.service(service_id)))
 
 
+@needs(Verb.VIEW)
 def _versions(service_id: int) -> Response:
     only("page", "limit")
     return listed(catalog.versions(service_id, read_slice()), version_json)
 
 
+@needs(Verb.VIEW)
 def _version(service_id: int, version_id: int) -> Response:
     only()
     row = catalog.version(service_id, version_id)
     return answer(version_json(row) | {"artifact_url": row.artifact_url, "sha256": row.artifact_sha256})
 
 
+@needs(Verb.RECORD_BUILD)
 def _add_version(service_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.service(service_id)
     artifact = sent_artifact()
     form = VersionForm.read(read_values(VersionForm.field_names()), artifact.sha256 if artifact else None)
@@ -112,8 +116,8 @@ def _add_version(service_id: int) -> Response:
     return answer(version_json(catalog.version(service_id, version_id)), status=201)
 
 
+@needs(Verb.RECORD_BUILD)
 def _record_build(service_id: int, version_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.version(service_id, version_id)
     artifact = sent_artifact()
     form = BuildForm.read(read_values(BuildForm.field_names()), artifact.sha256 if artifact else None)
@@ -122,8 +126,8 @@ def _record_build(service_id: int, version_id: int) -> Response:
     return answer(version_json(catalog.version(service_id, version_id)))
 
 
+@needs(Verb.RECORD_BUILD)
 def _mark(service_id: int, version_id: int) -> Response:
-    actor().require(Verb.RECORD_BUILD, service_id)
     catalog.version(service_id, version_id)
     form = MarkForm.read(read_values(MarkForm.field_names()))
     operations.mark_version(service_id, version_id, form.irreversible.value, actor())

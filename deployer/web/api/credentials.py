@@ -11,7 +11,7 @@ from deployer.domain.access import Verb
 from deployer.operations import credentials as operations
 from deployer.queries import credentials
 from deployer.web.api.envelope import answer, when
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.forms.credentials import CredentialForm
 from deployer.web.parameters import only
 from deployer.web.values import read_values
@@ -38,29 +38,29 @@ def credential_json(row: credentials.CredentialView) -> dict[str, Any]:
     }
 
 
+@needs(Verb.MANAGE_FLEET)
 def _credentials() -> Response:
-    actor().require(Verb.MANAGE)
     only()
     return answer([credential_json(one) for one in credentials.credentials()])
 
 
+@needs(Verb.MANAGE_FLEET)
 def _add() -> Response:
-    actor().require(Verb.MANAGE)
     form = CredentialForm.read(read_values(CredentialForm.field_names()))
     added = operations.add(form.new(), actor())
     return answer(credential_json(credentials.credential(added)), status=201)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _replace(credential_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     credentials.credential(credential_id)
     form = CredentialForm.read(read_values(CredentialForm.field_names()))
     operations.replace(credential_id, form.new(), actor())
     return answer(credential_json(credentials.credential(credential_id)))
 
 
+@needs(Verb.MANAGE_FLEET)
 def _remove(credential_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     read_values(())
     operations.remove(credential_id, actor())
     return answer([credential_json(one) for one in credentials.credentials()])

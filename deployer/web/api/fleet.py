@@ -12,7 +12,7 @@ from deployer.operations import fleet as operations
 from deployer.operations import probes
 from deployer.queries import catalog, fleet
 from deployer.web.api.envelope import answer, listed, read_slice, when
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.forms.fleet import InstanceForm
 from deployer.web.parameters import only, read_flag, read_id
 from deployer.web.values import read_values
@@ -51,6 +51,7 @@ def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
     }
 
 
+@needs(Verb.VIEW)
 def _instances(service_id: int) -> Response:
     only("page", "limit", "version_id", "locked")
     wanted = fleet.InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"))
@@ -59,16 +60,16 @@ def _instances(service_id: int) -> Response:
     return listed(fleet.instances(service_id, wanted, read_slice()), instance_json)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _record_instance(service_id: int) -> Response:
-    actor().require(Verb.MANAGE, service_id)
     catalog.service(service_id)
     form = InstanceForm.read(read_values(InstanceForm.field_names()))
     instance_id = operations.record_instance(service_id, form.new(), actor())
     return answer(instance_json(fleet.instance(instance_id)), status=201)
 
 
+@needs(Verb.ROLL_OUT)
 def _probe(service_id: int, instance_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT, service_id)
     read_values(())
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())

@@ -13,7 +13,7 @@ from deployer.operations import hosts as operations
 from deployer.queries import hosts
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.asked import asked_hosts
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.forms.hosts import HostForm, KeyForm, TrustForm
 from deployer.web.parameters import only
 from deployer.web.values import read_values
@@ -78,66 +78,69 @@ def key_json(row: hosts.HostKeyRow) -> dict[str, Any]:
     }
 
 
+@needs(Verb.VIEW)
 def _hosts() -> Response:
     only("page", "limit", "q", "label", "state", "retired")
     return listed(hosts.hosts(read_slice(), asked_hosts()), host_json)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _add_host() -> Response:
-    actor().require(Verb.MANAGE)
     form = HostForm.read(read_values(HostForm.field_names()))
     return _as_it_is(operations.add_host(form.new(), actor()), 201)
 
 
+@needs(Verb.VIEW)
 def _host(host_id: int) -> Response:
     only()
     return _as_it_is(host_id)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _change_host(host_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     hosts.host(host_id)
     form = HostForm.read(read_values(HostForm.field_names()))
     operations.change_host(host_id, form.new(), actor())
     return _as_it_is(host_id)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _retire(host_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     read_values(())
     operations.retire(host_id, actor())
     return _as_it_is(host_id)
 
 
+@needs(Verb.MANAGE_FLEET)
 def _bring_back(host_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     read_values(())
     operations.bring_back(host_id, actor())
     return _as_it_is(host_id)
 
 
+@needs(Verb.ROLL_OUT)
 def _check(host_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT)
     read_values(())
     checks.ask(host_id, actor())
     return _as_it_is(host_id, 202)
 
 
+@needs(Verb.VIEW)
 def _keys(host_id: int) -> Response:
     only()
     hosts.host(host_id)
     return answer([key_json(key) for key in hosts.keys(host_id)])
 
 
+@needs(Verb.MANAGE_FLEET)
 def _trust(host_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     form = TrustForm.read(read_values(TrustForm.field_names()))
     host_keys.trust(host_id, form.fingerprint.value, actor(), replace=form.replace.value)
     return answer([key_json(key) for key in hosts.keys(host_id)])
 
 
+@needs(Verb.MANAGE_FLEET)
 def _forget(host_id: int) -> Response:
-    actor().require(Verb.MANAGE)
     form = KeyForm.read(read_values(KeyForm.field_names()))
     host_keys.forget(host_id, form.fingerprint.value, actor())
     return answer([key_json(key) for key in hosts.keys(host_id)])

@@ -13,7 +13,7 @@ from deployer.operations.import_plan import ImportPlan
 from deployer.operations.imports import ImportChanged
 from deployer.web import importing
 from deployer.web.api.envelope import answer
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.errors import refusal
 from deployer.web.forms.imports import ConfirmedImportForm, ImportForm
 from deployer.web.importing import Upload
@@ -43,15 +43,15 @@ def plan_json(upload: Upload, plan: ImportPlan, remarks: list[tuple[int, str]]) 
     }
 
 
+@needs(Verb.MANAGE_FLEET)
 def _plan_import() -> Response:
-    actor().require(Verb.MANAGE)
     upload = ImportForm.read(read_values(ImportForm.field_names())).upload()
     found = importing.read(upload)
     return answer(plan_json(upload, importing.plan(upload, found), importing.remarks(found)))
 
 
+@needs(Verb.MANAGE_FLEET)
 def _import_hosts() -> Response:
-    actor().require(Verb.MANAGE)
     form = ConfirmedImportForm.read(read_values(ConfirmedImportForm.field_names()))
     upload = form.upload()
     found = importing.read(upload)

@@ -9,13 +9,13 @@ from flask import Blueprint, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from deployer.domain.access import SOME_SERVICE, Verb
+from deployer.domain.access import Verb
 from deployer.domain.followup import LeftOut
 from deployer.operations import rollouts as operations
 from deployer.queries import rollouts
 from deployer.web.api.envelope import answer
 from deployer.web.api.rollouts import rollout_json
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.following import FOLLOWUPS
 from deployer.web.forms.base import StrictForm
 from deployer.web.forms.followup import FollowUpForm, ResumeForm
@@ -35,27 +35,28 @@ def routes(api: Blueprint) -> None:
         api.post(place, endpoint=kind, defaults={"kind": kind})(_follow)
 
 
+@needs(Verb.ROLL_OUT)
 def _pause(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     read_values(())
     operations.pause(rollout_id, actor())
     return _as_it_is(rollout_id)
 
 
+@needs(Verb.ROLL_OUT)
 def _resume(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     form = _read(ResumeForm)
     operations.resume(rollout_id, form.host.value, actor())
     return _as_it_is(rollout_id)
 
 
+@needs(Verb.ROLL_OUT)
 def _cancel(rollout_id: int) -> Response:
-    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     read_values(())
     operations.cancel(rollout_id, actor())
     return _as_it_is(rollout_id)
 
 
+@needs(Verb.VIEW)
 def _preview(rollout_id: int, kind: str) -> Response:
     only("host")
     form = ResumeForm.read({"host": read_one("host") if "host" in request.args else "all"})
@@ -75,8 +76,8 @@ def _preview(rollout_id: int, kind: str) -> Response:
     return answer({"plan": str(found.token), "steps": steps, "left_out": _told(found.left_out)})
 
 
+@needs(Verb.ROLL_OUT)
 def _follow(rollout_id: int, kind: str) -> Response:
-    actor().require(Verb.ROLL_OUT, SOME_SERVICE)
     form = _read(FollowUpForm)
     found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value)
     accepted = found.accepted

@@ -16,7 +16,7 @@ from deployer.operations import rollouts as operations
 from deployer.queries import catalog, plans, rollouts
 from deployer.queries import steps as step_queries
 from deployer.web.api.envelope import answer, listed, read_slice, when
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.errors import refusal
 from deployer.web.forms.rollout import RolloutForm
 from deployer.web.parameters import only, read_id
@@ -117,6 +117,7 @@ def step_json(row: step_queries.StepRow) -> dict[str, Any]:
     }
 
 
+@needs(Verb.VIEW)
 def _targets(service_id: int, version_id: int, action: str) -> Response:
     only()
     found = catalog.targets(service_id, version_id, parse_action(action))
@@ -124,17 +125,18 @@ def _targets(service_id: int, version_id: int, action: str) -> Response:
 
 
 def _asked(service_id: int, version_id: int, action: str) -> StartRollout:
-    actor().require(Verb.ROLL_OUT, service_id)
     direction = parse_action(action)
     catalog.version(service_id, version_id)
     form: RolloutForm = RolloutForm.read(read_values(RolloutForm.field_names()))
     return form.command(service_id, version_id, direction)
 
 
+@needs(Verb.ROLL_OUT)
 def _plan(service_id: int, version_id: int, action: str) -> Response:
     return answer(plan_json(plans.rollout(_asked(service_id, version_id, action))))
 
 
+@needs(Verb.ROLL_OUT)
 def _start(service_id: int, version_id: int, action: str) -> Response:
     command = _asked(service_id, version_id, action)
     try:
@@ -146,11 +148,13 @@ def _start(service_id: int, version_id: int, action: str) -> Response:
     return answer({"rollout_id": accepted.rollout_id, "accepted": list(accepted.host_ids)}, status=202)
 
 
+@needs(None)
 def _rollouts() -> Response:
     only("page", "limit", "service_id")
-    return listed(rollouts.rollouts(read_slice(), read_id("service_id")), rollout_json)
+    return listed(rollouts.rollouts(read_slice(), read_id("service_id"), actor().sees), rollout_json)
 
 
+@needs(Verb.VIEW)
 def _rollout(rollout_id: int) -> Response:
     only()
     row = rollouts.rollout(rollout_id)

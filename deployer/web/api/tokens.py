@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from deployer.operations import tokens as operations
 from deployer.queries import people
 from deployer.web.api.envelope import answer, when
-from deployer.web.auth import actor
+from deployer.web.auth import actor, needs
 from deployer.web.parameters import only
 from deployer.web.values import read_values
 
@@ -36,11 +36,13 @@ def token_json(row: people.TokenRow) -> dict[str, Any]:
     }
 
 
+@needs(None)
 def _tokens() -> Response:
     only()
     return answer([token_json(row) for row in people.tokens_of(actor().name)])
 
 
+@needs(None)
 def _revoke(token_id: int) -> Response:
     read_values(())
     operations.revoke_token(actor().name, token_id, actor().name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import render_template
+from flask import g, render_template
 from flask_babel import get_locale
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 
-from deployer.domain.access import Verb
+from deployer.domain.access import Rights
 from deployer.web.live.shared import kept
 from deployer.web.live.views import digest
 
@@ -35,9 +35,15 @@ def fragment(template: str, **shown: Any) -> str:
     return kept().fragments.get(key, lambda: render_template(template, **shown, **_NOBODY))
 
 
-def reader() -> tuple[str, tuple[Verb, ...]]:
-    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do."""
-    return str(get_locale()), tuple(verb for verb in Verb if current_user.actor.may(verb))
+def reader() -> tuple[str, Rights]:
+    """All that a fragment may depend on beside what it shows: the language, and what the viewer may do to what.
+
+    Where a view is about one service, what they may do to others makes no difference; :func:`deployer.web.auth.may`
+    sees to it that no template asks for that there.
+    """
+    rights: Rights = current_user.actor.rights
+    about = g.get("about")
+    return str(get_locale()), rights if about is None else rights.about(about)
 
 
 def personal(html: str) -> str:

@@ -60,6 +60,7 @@ class View:
     poller: str = "shared/_poller.html"
     polls: bool = True
     is_list: bool = False
+    about: int | None = None  # the one service that it is about
 
     @cached_property
     def _fixed(self) -> list[Part | Rows]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployer.queries import audit, hosts
+from deployer.domain.access import Verb
+from deployer.queries import audit, hosts, people
 from deployer.queries.hosts import HostFilter
 from deployer.queries.paging import Slice
 from deployer.web import liveness
@@ -41,7 +42,11 @@ def host(host_id: int) -> View:
     waits = row.check_by is not None
     runs = hosts.instances(host_id)
     told: dict[str, dict[str, Any]] = {
-        "head": {"host": row, "alive": liveness.watched(waits)["alive"]},
+        "head": {
+            "host": row,
+            "alive": liveness.watched(waits)["alive"],
+            "ask": people.named_for(Verb.MANAGE_FLEET, None),
+        },
         "check": {"host": row},
         "keys": {"host": row, "keys": hosts.keys(host_id)},
         "instances": {"host": row, "host_instances": runs},

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from enum import Enum
 from typing import Any
 
+from deployer.domain.access import Verb
 from deployer.domain.status import StepState
-from deployer.queries import catalog, history, logs, plans, rollouts, waves
+from deployer.queries import catalog, history, logs, people, plans, rollouts, waves
 from deployer.queries import steps as step_queries
 from deployer.queries.history import RolloutFilter
 from deployer.queries.paging import Page, Slice
@@ -27,10 +28,10 @@ class AllHosts(Enum):
 ALL_HOSTS = AllHosts.LOG
 
 
-def listed(wanted: RolloutFilter, part: Slice) -> View:
-    """The rollouts that are wanted, newest first."""
-    cursor = catalog.overall_revision()  # read first: what is read after it can only be newer, and then comes again
-    page = history.history(part, wanted)
+def listed(wanted: RolloutFilter, part: Slice, seen: frozenset[int] | None = None) -> View:
+    """The rollouts that are wanted, newest first, of the services that are ``seen`` (None: all)."""
+    cursor = catalog.overall_revision(seen)  # read first: what is read after it can only be newer, and then comes again
+    page = history.history(part, wanted, seen)
     args = {name: value for name, value in asdict(wanted).items() if value}
     shown = {"page": page, "args": args}
     moving = any(told.rollout.moving for told in page.rows)
@@ -68,6 +69,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
         "followers": rollouts.followers(rollout_id),
         "offers": plans.offers(row),
         "alive": worker["alive"],
+        "ask": people.named_for(Verb.ROLL_OUT, row.service_id) if row.moving else "",
     }
     state = wanted.value if wanted else None
     step = _log(rollout_id, log) if log else None
@@ -93,6 +95,7 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
         ),
         context={**head, **shown, "step": step.shown["step"] if step else None},
         poller="rollouts/_poller.html",
+        about=row.service_id,
         polls=row.moving,
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from deployer.queries import catalog, fleet
+from deployer.domain.access import Verb
+from deployer.queries import catalog, fleet, people
 from deployer.queries.catalog import ServiceRow
 from deployer.queries.paging import Slice
 from deployer.web import liveness
@@ -14,10 +15,10 @@ from deployer.web.live.views import Part, Rows, View
 NEWEST = Slice(limit=12)  # versions beside the instances; version management has them all
 
 
-def services(search: str, standing: catalog.Standing | None, part: Slice) -> View:
-    """The services, newest first."""
-    cursor = catalog.overall_revision()  # read first: what is read after it can only be newer, and then comes again
-    page = catalog.services(part, search, standing)
+def services(search: str, standing: catalog.Standing | None, part: Slice, seen: frozenset[int] | None = None) -> View:
+    """The services that are ``seen`` (None: all), newest first."""
+    cursor = catalog.overall_revision(seen)  # read first: what is read after it can only be newer, and then comes again
+    page = catalog.services(part, search, standing, seen)
     state = standing.value if standing else ""
     args = _given(q=search, state=state)
     listed = {"page": page, "search": search, "standing": state, "args": args}
@@ -48,6 +49,7 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
     found = instances(service_id, wanted, part)
     versions = catalog.versions(service_id, NEWEST)
     steady = _steady(row)
+    ask = people.named_for(Verb.ROLL_OUT, service_id)
     return View(
         cursor=row.rev,
         moving=held,
@@ -55,7 +57,7 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
         regions=(
             Part("worker", "shared/_worker.html", {"alive": worker["alive"]}),
             Part("service-facts", "services/_facts.html", {"service": steady}),
-            Part("service-actions", "services/_actions.html", {"service": _named(steady)}),
+            Part("service-actions", "services/_actions.html", {"service": _named(steady), "ask": ask}),
             Part("instance-versions", "services/_version_filter.html", {"service": _named(steady), "wanted": wanted}),
         ),
         lists=(
@@ -82,7 +84,8 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                 versions.count,
             ),
         ),
-        context={"service": row, "versions": versions, **found, **worker},
+        context={"service": row, "versions": versions, "ask": ask, **found, **worker},
+        about=service_id,
         poller="services/_poller.html",
     )
 
