@@ -41,9 +41,9 @@
     if (event.target.name === "host" && event.target.checked) {
       for (const box of boxesOf(list)) box.checked = false;
       for (const hidden of list.querySelectorAll("input[name=host_id][type=hidden]")) hidden.remove();
-    } else if (event.target.name !== "host") {
+    } else if (event.target.matches("[name=host_id], [data-select-all]")) {
       const everyone = list.querySelector("input[name=host]:checked");
-      if (everyone && event.target.type === "checkbox") everyone.checked = false;
+      if (everyone) everyone.checked = false;
     }
     refresh();
   });

@@ -45,7 +45,9 @@
           shown.replaceChildren(...held.lines);
         }
         shown.scrollTop = held.top;
-        const more = latest ? Math.max(0, latest.length - held.lines.length) : 0;
+        // Only so many lines are kept: those that were held may have gone by now.
+        const last = held.lines.at(-1)?.textContent;
+        const more = latest ? latest.length - 1 - latest.findLastIndex((line) => line.textContent === last) : 0;
         document.getElementById("log-new").textContent = more ? follow.dataset.new.replace("{n}", more) : "";
       } else hold();
     }

@@ -64,9 +64,11 @@
     document.addEventListener(kind, (event) => {
       if (!form?.isConnected || event.detail.ctx?.sourceElement?.id !== "rollout-plan") return;
       form.elements.plan?.remove();
-      settle(choicesOf());
+      wanted = null;
+      if (navigator.onLine) settle(choicesOf());
     });
   }
+  window.addEventListener("online", () => { if (form?.isConnected) compare(); });
 
   form = document.getElementById("rollout");
   if (form) shown = choicesOf();

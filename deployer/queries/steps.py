@@ -41,6 +41,7 @@ class StepRow:
     finished: datetime | None
     rev: int
     lines: tuple[str, ...] = ()
+    cut: bool = False
 
 
 def steps(
@@ -116,7 +117,11 @@ def _steps(rollout_id: int) -> Select[Any]:
 
 def _with_lines(rows: list[StepRow]) -> list[StepRow]:
     lines = _lines([row.id for row in rows])
-    return [replace(row, lines=tuple(lines.get(row.id, ())[-LOG_LINES:])) for row in rows]
+    found = []
+    for row in rows:
+        said = lines.get(row.id, ())
+        found.append(replace(row, lines=tuple(said[-LOG_LINES:]), cut=len(said) > LOG_LINES))
+    return found
 
 
 def _lines(step_ids: list[int]) -> dict[int, list[str]]:

@@ -13,7 +13,7 @@ from deployer.domain.errors import Refused
 from deployer.domain.plan import parse_action
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
-from deployer.queries import catalog, history, logs, plans, rollouts
+from deployer.queries import catalog, history, plans, rollouts
 from deployer.queries import steps as step_queries
 from deployer.web import choosing, comparing, planning
 from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_slice, asked_state
@@ -151,7 +151,7 @@ def step(rollout_id: int, step_id: int) -> str:
 def log(rollout_id: int) -> str:
     """The log of all hosts alone."""
     rollouts.cursor(rollout_id)
-    return render_template("rollouts/_log.html", step={"merged": logs.merged(rollout_id)})
+    return render_template("rollouts/_log.html", step=views.merged(rollout_id))
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/changes")

@@ -76,3 +76,15 @@ def test_only_free_hosts_leaves_out_the_locked(page: Page, service: Scripted, pa
 
     expect(dialog.get_by_role("checkbox", name="demo-")).to_have_count(3)
     expect(dialog.get_by_role("checkbox", name="demo-5")).to_have_count(0)
+
+
+def test_how_it_goes_does_not_change_which_hosts_are_chosen(page: Page, still_service: Scripted) -> None:
+    page.goto(f"/services/{still_service.id}")
+    page.get_by_role("link", name="Upgrade…", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    everyone = dialog.locator("input[name=host]")  # only seen where there are more hosts than are listed
+    everyone.evaluate("box => { box.checked = true; box.dispatchEvent(new Event('change', { bubbles: true })); }")
+    dialog.get_by_label("Pause after the first wave").check()
+    expect(everyone).to_be_checked()
+    dialog.get_by_role("checkbox", name="demo-3").check()
+    expect(everyone).not_to_be_checked()

@@ -69,3 +69,13 @@ def test_a_row_that_no_longer_matches_leaves_while_one_looks(page: Page, service
     expect(page.locator("#instances tbody tr")).to_have_count(5)
     service.open_gate()
     expect(page.locator("#instances tbody tr")).to_have_count(6)
+
+
+def test_back_leads_to_the_filter_as_it_was(page: Page, service: Scripted) -> None:
+    page.goto("/rollouts")
+    direction = page.get_by_label("Direction", exact=True)
+    direction.select_option("Reverts")
+    expect(page).to_have_url(re.compile("action=revert"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/rollouts$"))
+    expect(direction).to_have_value("")

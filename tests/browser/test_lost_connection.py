@@ -37,3 +37,21 @@ def test_the_dialog_says_that_the_server_did_not_answer(page: Page, visits: Visi
     page.get_by_role("link", name="Upgrade…", exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.get_by_text("The server did not answer.")).to_be_hidden()
+
+
+def test_the_plan_is_asked_for_again_when_the_network_is_back(
+    page: Page, visits: Visits, still_service: Scripted
+) -> None:
+    visits.provoked |= AWAY
+    page.goto(f"/services/{still_service.id}")
+    page.get_by_role("link", name="Upgrade…", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("checkbox", name="demo-3").check()
+    plan = dialog.locator("#rollout-plan")
+    expect(plan).to_contain_text("demo-3")
+    page.context.set_offline(True)
+    with page.expect_event("requestfailed"):
+        dialog.get_by_role("checkbox", name="demo-4").check()
+    expect(plan).not_to_contain_text("demo-4")
+    page.context.set_offline(False)
+    expect(plan).to_contain_text("demo-4")

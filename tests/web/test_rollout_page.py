@@ -235,6 +235,24 @@ def test_the_merged_log_is_in_order_and_bounded(
         ("web-2", "line 0 b"),
     ]
     assert len(lines) == 12
+    assert "newest" not in visitor.get(f"/rollouts/{rollout_id}/log").text
     monkeypatch.setattr(logs, "MERGED_LINES", 5)
     assert logs.merged(rollout_id) == lines[-5:]
-    assert "line 2 b" in visitor.get(f"/rollouts/{rollout_id}/log").text
+    shown = visitor.get(f"/rollouts/{rollout_id}/log").text
+    assert "line 2 b" in shown
+    assert "The newest 5 lines of all hosts." in shown
+
+
+def test_a_log_that_is_not_shown_from_its_beginning_says_so(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout_id = started(world, "talking")
+    step = steps.take_steps(rollout_id, "a worker", 1)[0]
+    steps.say([steps.Said(step, [f"line {n}" for n in range(4)], None)])
+    path = f"/rollouts/{rollout_id}/steps/{step.step_id}"
+    monkeypatch.setattr(step_queries, "LOG_LINES", 4)
+    assert "newest" not in visitor.get(path).text
+    monkeypatch.setattr(step_queries, "LOG_LINES", 3)
+    shown = visitor.get(path).text
+    assert "The newest 3 lines." in shown
+    assert "line 0" not in shown

@@ -100,9 +100,14 @@ def rollout(rollout_id: int, part: Slice, log: int | AllHosts | None, wanted: St
     )
 
 
+def merged(rollout_id: int) -> dict[str, Any]:
+    """The log of all hosts, in the place of a step."""
+    return {"merged": logs.merged(rollout_id), "most": logs.MERGED_LINES}
+
+
 def _log(rollout_id: int, log: int | AllHosts) -> Part:
     if isinstance(log, AllHosts):
-        return Part("step-log", "rollouts/_log.html", {"step": {"merged": logs.merged(rollout_id)}})
+        return Part("step-log", "rollouts/_log.html", {"step": merged(rollout_id)})
     step = step_queries.step(rollout_id, log)
     return Part("step-log", "rollouts/_log.html", {"step": step}, step.rev)
 
