@@ -73,8 +73,8 @@ def test_a_row_that_no_longer_matches_leaves_while_one_looks(page: Page, service
 
 def test_back_leads_to_the_filter_as_it_was(page: Page, service: Scripted) -> None:
     page.goto("/rollouts")
-    direction = page.get_by_label("Direction", exact=True)
-    direction.select_option("Reverts")
+    direction = page.locator("#history-filter select[name=action]")
+    direction.select_option("revert")
     expect(page).to_have_url(re.compile("action=revert"))
     page.go_back()
     expect(page).to_have_url(re.compile("/rollouts$"))
