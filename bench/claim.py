@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import flask_migrate
 from flask import Flask
 from sqlalchemy import delete, update
 
+from deployer import migrating
 from deployer.app import create_app
 from deployer.config import Settings
 from deployer.domain.hosts import HostChoice
@@ -48,7 +48,7 @@ def console(home: Path, database_url: str) -> Iterator[Flask]:
     settings = Settings(home, database_url, f"unix://{home / 'nobody.sock'}", secret, secure_cookies=False)
     app = create_app(settings)
     with app.app_context():
-        flask_migrate.upgrade()
+        migrating.upgrade()
         yield app
         db.session.remove()
         db.engine.dispose()

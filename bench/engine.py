@@ -27,10 +27,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import flask_migrate
 from sqlalchemy import delete, func, select, update
 
-from deployer import embedded, lifetime
+from deployer import embedded, lifetime, migrating
 from deployer.app import create_app
 from deployer.config import Settings, sqlite_url
 from deployer.domain.hosts import HostChoice
@@ -96,7 +95,7 @@ def console(home: Path, database_url: str) -> Iterator[Settings]:
     secret = "0123456789abcdef" * 4
     settings = Settings(home, database_url, f"unix://{home / 'redis.sock'}", secret, secure_cookies=False)
     with embedded.running(settings), create_app(settings).app_context():
-        flask_migrate.upgrade()
+        migrating.upgrade()
         yield settings
         db.session.remove()
         db.engine.dispose()
