@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +17,7 @@ from deployer.models import AuditEntry, SignIn, User
 from deployer.models.columns import utc_now
 from deployer.models.people import IDLE
 from deployer.operations import passwords
+from deployer.operations.tokens import digest
 from deployer.operations.transaction import audit, transaction
 
 LONGEST = timedelta(days=7)
@@ -86,7 +86,7 @@ def begin(user_id: int, whence: Whence) -> SignedIn:
         session.execute(delete(SignIn).where(SignIn.user_id == user_id, _is_over()))
         row = SignIn(
             user_id=user_id,
-            sha256=_digest(secret),
+            sha256=digest(secret),
             created=now,
             seen=now,
             expires=now + LONGEST,
@@ -105,7 +105,7 @@ def by_secret(secret: str, address: str | None) -> SignedIn | None:
     found = db.session.execute(
         select(SignIn, User)
         .join(User, User.id == SignIn.user_id)
-        .where(SignIn.sha256 == _digest(secret), User.active, ~_is_over())
+        .where(SignIn.sha256 == digest(secret), User.active, ~_is_over())
     ).one_or_none()
     if found is None:
         return None
@@ -166,7 +166,3 @@ def _note(sign_in_id: int, address: str) -> None:
             .where(SignIn.id == sign_in_id, SignIn.seen < now - SEEN_EVERY)
             .values(seen=now, address=address[:64])
         )
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -46,7 +46,7 @@ def create_token(
             user_id=user.id,
             name=name,
             scope=scope,
-            sha256=_digest(secret),
+            sha256=digest(secret),
             created=now,
             expires=None if days is None else now + timedelta(days=days),
             services=_ids(services),
@@ -86,7 +86,7 @@ def by_token(secret: str, address: str = "") -> Actor:
     Raises Unidentified, and says whether it is unknown, expired, revoked, or its owner shut out.
     """
     found = db.session.execute(
-        select(Token, User).join(User, User.id == Token.user_id).where(Token.sha256 == _digest(secret))
+        select(Token, User).join(User, User.id == Token.user_id).where(Token.sha256 == digest(secret))
     ).one_or_none()
     if found is None:
         raise Unidentified(N_("This token is not known here."), N_("Send a valid bearer token and try again."))
@@ -129,5 +129,6 @@ def _note(token_id: int, address: str) -> None:
         )
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """What is kept of a secret that is long and random: of such a one nobody finds the secret again."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -27,13 +27,13 @@ def ask(client: FlaskClient, secret: str, path: str = "/services", **kwargs: Any
 
 def change(secret: str, **values: Any) -> None:
     """What the clock, or somebody else, would have done."""
-    db.session.execute(update(Token).where(Token.sha256 == tokens._digest(secret)).values(**values))
+    db.session.execute(update(Token).where(Token.sha256 == tokens.digest(secret)).values(**values))
     db.session.commit()
 
 
 def row(secret: str) -> Token:
     db.session.rollback()
-    return db.session.execute(select(Token).where(Token.sha256 == tokens._digest(secret))).scalar_one()
+    return db.session.execute(select(Token).where(Token.sha256 == tokens.digest(secret))).scalar_one()
 
 
 def test_a_token_that_expired_is_told_so(client: FlaskClient, world: World) -> None:

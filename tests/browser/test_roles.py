@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.scripted import Scripted
 from tests.browser.test_accessibility import violations
-from tests.browser.visits import Visits, sign_in
+from tests.browser.visits import Visits, somebody_else
 from tests.demo.tree import Tree
-
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 def vera(visits: Visits, demo: Tree) -> Page:
     """A window of somebody who looks."""
-    subprocess.run(
-        [sys.executable, "-m", "deployer", "user", "create", "vera", "--role", "viewer", "--password-stdin"],
-        input=PASSWORD,
-        env={**os.environ, "DEPLOYER_HOME": str(demo.home)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    page = visits.stranger()
-    page.goto("/sign-in")
-    sign_in(page, "vera", PASSWORD)
-    page.wait_for_url("**/services")
-    return page
+    return somebody_else(visits, demo, "vera", "--role", "viewer")
 
 
 def test_a_role_that_an_administrator_gives_shows_on_the_other_ones_open_page(

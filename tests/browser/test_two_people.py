@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pause import PausedWorker
 from tests.browser.scripted import Scripted
-from tests.browser.visits import Visits, instance_row, is_marked, mark, open_dialog, sign_in
+from tests.browser.visits import Visits, instance_row, is_marked, mark, open_dialog, somebody_else
 from tests.demo.tree import Tree
-
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 def bea(visits: Visits, demo: Tree) -> Page:
     """A window of somebody else, who may roll out."""
-    subprocess.run(
-        [sys.executable, "-m", "deployer", "user", "create", "bea", "--password-stdin"],
-        input=PASSWORD,
-        env={**os.environ, "DEPLOYER_HOME": str(demo.home)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    page = visits.stranger()
-    page.goto("/sign-in")
-    sign_in(page, "bea", PASSWORD)
-    page.wait_for_url("**/services")
-    return page
+    return somebody_else(visits, demo, "bea")
 
 
 def test_what_one_holds_the_other_sees_at_once(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, WebError, expect
 
 from tests.browser.chromium import PATIENCE
+from tests.demo.tree import Tree
+
+PASSWORD = "correct horse battery"
 
 
 @dataclass
@@ -60,6 +66,23 @@ def sign_in(page: Page, user: str, password: str) -> None:
     page.get_by_label("Name").fill(user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+
+
+def somebody_else(visits: Visits, demo: Tree, name: str, *options: str) -> Page:
+    """Add a person to the demo, with the ``options`` of the command; their window, signed in."""
+    subprocess.run(
+        [sys.executable, "-m", "deployer", "user", "create", name, *options, "--password-stdin"],
+        input=PASSWORD,
+        env={**os.environ, "DEPLOYER_HOME": str(demo.home)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    page = visits.stranger()
+    page.goto("/sign-in")
+    sign_in(page, name, PASSWORD)
+    page.wait_for_url("**/services")
+    return page
 
 
 def instance_row(page: Page, hostname: str) -> Locator:
