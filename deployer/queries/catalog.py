@@ -56,6 +56,16 @@ class ServiceRow:
     last: rollouts.RolloutRow | None = None
     under_way: tuple[rollouts.RolloutRow, ...] = ()  # newest first
 
+    @property
+    def waiting(self) -> int:
+        """Those of the locked instances on which nothing happens yet."""
+        return min(self.locked, sum(rollout.queued for rollout in self.under_way))
+
+    @property
+    def moving(self) -> int:
+        """Those that are being worked on."""
+        return self.locked - self.waiting
+
 
 @dataclass(frozen=True)
 class VersionRow:

@@ -18,11 +18,13 @@ from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
 from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+from deployer.queries.waiting import COLUMNS, STEP_REV, Waiting, read_waiting, with_own_step
 
 
 @dataclass(frozen=True)
 class InstanceRow:
-    """What runs on one host, who holds it, and how we know (S14). ``error`` is why its last rollout failed there."""
+    """What runs on one host, who holds it, and how we know (S14). ``error`` is why its last rollout failed there,
+    ``rev`` the newest revision of all this."""
 
     id: int
     service_id: int
@@ -45,6 +47,7 @@ class InstanceRow:
     updated: datetime
     updated_by: str
     holder: Holder | None
+    waits: Waiting | None
     error: str
     error_rollout_id: int | None
     error_step_id: int | None
@@ -100,7 +103,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .correlate(Instance)
         .scalar_subquery()
     )
-    return (
+    query = (
         select(
             Instance,
             Service.name,
@@ -116,11 +119,15 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Step.error,
             Step.rollout_id,
             Step.id,
+            STEP_REV,
+            *COLUMNS,
         )
         .join(Service, Service.id == Instance.service_id)
         .join(Version, Version.id == Instance.version_id)
         .join(Host, Host.id == Instance.host_id)
-        .outerjoin(Rollout, Rollout.id == Instance.rollout_id)
+    )
+    return (
+        with_own_step(query)
         .outerjoin(target, target.id == Rollout.to_version_id)
         .outerjoin(Step, Step.id == last_failed)
         .order_by(Host.hostname, Instance.id)
@@ -150,7 +157,7 @@ def _wanted(service_id: int, wanted: InstanceFilter) -> Select[int]:
 def _row(
     one: Instance, service: str, language: str, version: str, hostname: str, address: str, *rest: Any
 ) -> InstanceRow:
-    rollout_id, *holder, error, error_rollout_id, error_step_id = rest
+    (rollout_id, *holder), (error, error_rollout_id, error_step_id, step_rev) = rest[:5], rest[5:9]
     failed = bool(error) and one.status.is_failed and rollout_id is None
     return InstanceRow(
         id=one.id,
@@ -170,10 +177,11 @@ def _row(
         is_maintain=one.is_maintain,
         evidence=one.evidence,
         probe_by=one.probe_by,
-        rev=one.rev,
+        rev=max(one.rev, step_rev),
         updated=one.updated,
         updated_by=one.updated_by,
         holder=Holder(rollout_id, *holder) if rollout_id is not None else None,
+        waits=read_waiting(*rest[9:]),
         error=error if failed else "",
         error_rollout_id=error_rollout_id if failed else None,
         error_step_id=error_step_id if failed else None,

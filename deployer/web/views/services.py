@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +68,8 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                     Part(f"instance-{one.id}", "services/_instance.html", {"instance": one}, one.rev)
                     for one in found["page"].rows
                 ),
-                found["page"].part_of,
+                # To pause a rollout or let it go on changes all rows that wait for it, and none of their revisions.
+                (*found["page"].part_of, _paused(found["page"].rows)),
             ),
             Rows(
                 Part(
@@ -101,6 +103,11 @@ def instances(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> dic
         "wanted": wanted,
         "filter_args": {**chosen, "service_id": service_id},
     }
+
+
+def _paused(rows: Iterable[fleet.InstanceRow]) -> list[int]:
+    """The rollouts for which some of the instances wait while they are paused."""
+    return sorted({one.holder.rollout_id for one in rows if one.holder and one.waits and one.waits.paused})
 
 
 def _given(**args: Any) -> dict[str, Any]:
