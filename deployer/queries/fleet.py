@@ -15,10 +15,12 @@ from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
 from deployer.domain.status import Evidence, InstanceGroup, InstanceStatus, StepState
 from deployer.extensions import db
-from deployer.models import Host, Instance, Rollout, Service, Step, Version
+from deployer.models import Host, HostLabel, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
 from deployer.queries.paging import Page, Slice, contains, count_of, sliced
 from deployer.queries.waiting import COLUMNS, STEP_REV, Waiting, read_waiting, with_own_step
+
+MOST_LABELS = 200  # offered to filter by
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class InstanceFilter:
     locked: bool | None = None
     search: str = ""
     status: InstanceGroup | None = None
+    labels: tuple[str, ...] = ()  # of the host; all of them must be there
 
 
 def instance(instance_id: int) -> InstanceRow:
@@ -143,6 +146,8 @@ def _wanted(service_id: int, wanted: InstanceFilter) -> Select[int]:
         query = query.where(Instance.rollout_id.is_not(None) if wanted.locked else Instance.rollout_id.is_(None))
     if wanted.status is not None:
         query = query.where(Instance.status.in_(wanted.status.members))
+    for label in wanted.labels:
+        query = query.where(Instance.host_id.in_(select(HostLabel.host_id).where(HostLabel.label == label)))
     if wanted.search:
         pattern = contains(wanted.search)
         named = select(Host.id).where(
@@ -198,6 +203,13 @@ def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[Inst
     page = sliced(ids.join(Host, Host.id == Instance.host_id).order_by(Host.hostname, Instance.id), part)
     rows = db.session.execute(_rows().where(Instance.id.in_(page)))
     return Page(tuple(_row(*row) for row in rows), count, part)
+
+
+def labels(service_id: int) -> list[str]:
+    """The labels of the hosts on which a service runs, in order; some of them when there are very many."""
+    query = select(HostLabel.label).join(Instance, Instance.host_id == HostLabel.host_id)
+    query = query.where(Instance.service_id == service_id).distinct().order_by(HostLabel.label).limit(MOST_LABELS)
+    return list(db.session.execute(query).scalars())
 
 
 def locked_on(service_id: int, version_id: int, host_ids: Iterable[int]) -> dict[int, bool]:

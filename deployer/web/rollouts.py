@@ -16,7 +16,7 @@ from deployer.operations import rollouts as operations
 from deployer.queries import catalog, history, plans, rollouts
 from deployer.queries import steps as step_queries
 from deployer.web import choosing, comparing, planning
-from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_slice, asked_state
+from deployer.web.asked import PER_PAGE, asked_labels, asked_rollouts, asked_search, asked_slice, asked_state
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.rollout import RolloutForm, join_ticked
@@ -38,7 +38,8 @@ def choose(service_id: int) -> Response:
     action = parse_action(read_one("action"))
     version_id = read_id("version_id") or choosing.likely_source(service_id, action)
     locked = read_flag("locked")
-    chosen = {"q": asked_search(), "locked": None if locked is None else int(locked)}
+    label = ",".join(asked_labels())
+    chosen = {"q": asked_search(), "locked": None if locked is None else int(locked), "label": label}
     keep: dict[str, Any] = {name: value for name, value in chosen.items() if value not in ("", None)}
     address = url_for(".form", service_id=service_id, version_id=version_id, action=action.value, **keep)
     return redirect(address, 303)

@@ -151,6 +151,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "lines": audit.about("host", world.hosts["web-1"]),
         "facts": FACTS,
         "labels": hosts.labels(),
+        "label": "",
         "args": {},
         "sealable": False,
         "remarks": [(1, "x is not taken over.")],

@@ -86,7 +86,14 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                 versions.count,
             ),
         ),
-        context={"service": row, "versions": versions, "ask": ask, **found, **worker},
+        context={
+            "service": row,
+            "versions": versions,
+            "ask": ask,
+            "labels": fleet.labels(service_id),
+            **found,
+            **worker,
+        },
         about=service_id,
         poller="services/_poller.html",
     )
@@ -96,7 +103,8 @@ def instances(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> dic
     """The instances that are wanted, as their template shows them."""
     locked = None if wanted.locked is None else int(wanted.locked)
     status = wanted.status.value if wanted.status else None
-    chosen = _given(q=wanted.search, version_id=wanted.version_id, locked=locked, status=status)
+    label = ",".join(wanted.labels)
+    chosen = _given(q=wanted.search, version_id=wanted.version_id, locked=locked, status=status, label=label)
     return {
         "service_id": service_id,
         "page": fleet.instances(service_id, wanted, part),
