@@ -1,6 +1,8 @@
 // The filter of a list: the address of the page follows it, so that it can be kept, sent and reloaded.
 (() => {
   const isFilter = (element) => element?.matches?.("form[data-filter]");
+  const here = () => location.pathname + location.search;
+  let shown = here();
 
   // What is empty need not be in the address.
   document.addEventListener("formdata", ({ target, formData }) => {
@@ -14,13 +16,20 @@
     if (poller && isFilter(event.detail.ctx.sourceElement)) htmx.trigger(poller, "htmx:abort");
   });
 
+  // Back leads to the choice before; the letters of a search are no steps of their own.
   document.addEventListener("htmx:after:request", (event) => {
-    const form = event.detail.ctx.sourceElement;
-    if (!isFilter(form) || event.detail.ctx.response.status !== 200) return;
-    const address = form.getAttribute("action"); // a field may be called "action"
+    const { sourceElement: form, sourceEvent, response } = event.detail.ctx;
+    if (!isFilter(form) || response.status !== 200) return;
     const chosen = new URLSearchParams(new FormData(form));
-    history.replaceState(history.state, "", chosen.size ? `${address}?${chosen}` : address);
+    const address = form.getAttribute("action") + (chosen.size ? `?${chosen}` : ""); // a field may be called "action"
+    const isTyped = sourceEvent?.target?.matches?.("input[type=search]");
+    if (new URL(address, location.href).href !== location.href) {
+      if (isTyped) history.replaceState(history.state, "", address);
+      else history.pushState(null, "", address);
+    }
+    shown = here();
     const clear = form.querySelector("[data-clear]");
     if (clear) clear.hidden = !chosen.size;
   });
+  window.addEventListener("popstate", () => { if (here() !== shown) location.reload(); });
 })();

@@ -287,9 +287,7 @@ def between(service_id: int, low: int, high: int) -> list[VersionRow]:
 
 def barriers(service_id: int) -> list[Barrier]:
     """The versions of a service that cannot be reverted past."""
-    query = select(Version.id, Version.label, Version.irreversible)
-    rows = db.session.execute(query.where(Version.service_id == service_id, Version.irreversible != ""))
-    return [Barrier(*row) for row in rows]
+    return snapshots.barriers(db.session(), service_id)
 
 
 def has_artifact(sha256: str) -> bool:

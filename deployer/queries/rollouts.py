@@ -64,6 +64,7 @@ class RolloutRow:
     undo_by: str
     origin: Origin | None
     origin_id: int | None
+    crossed: str
     undone_by: int | None
     waves: int
     hosts: int
@@ -73,6 +74,11 @@ class RolloutRow:
     failed: int
     cancelled: int
     skipped: int
+
+    @property
+    def past(self) -> list[str]:
+        """The labels of the marked versions that it went back past, the newest first."""
+        return self.crossed.split()
 
     @property
     def done(self) -> int:
@@ -182,6 +188,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Rollout.undo_by,
             Rollout.origin,
             Rollout.origin_id,
+            Rollout.crossed,
             undone_by,
             tally.c.waves,
             tally.c.hosts,

@@ -114,6 +114,8 @@ def told(line: AuditLine) -> str:
 def details(line: AuditLine) -> list[str]:
     """What exactly: which key, which fields from what to what."""
     found = [str(line.facts["fingerprint"])] if "fingerprint" in line.facts else []
+    if line.facts.get("crossed"):
+        found.append(gettext("Past %(versions)s, which cannot be reverted past", versions=_word(line.facts["crossed"])))
     for name, (before, after) in line.facts.get("changes", {}).items():
         label = gettext(FIELDS[name]) if name in FIELDS else name
         found.append(f"{label}: {_word(before)} → {_word(after)}")

@@ -19,7 +19,7 @@ from deployer.web import choosing, comparing, planning
 from deployer.web.asked import PER_PAGE, asked_labels, asked_rollouts, asked_search, asked_slice, asked_state
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.rollout import RolloutForm, join_ticked
+from deployer.web.forms.rollout import PageRolloutForm, join_ticked
 from deployer.web.htmx import closed_dialog, show_again
 from deployer.web.live.answers import Answer, answer, page
 from deployer.web.parameters import read_flag, read_id, read_one
@@ -50,7 +50,7 @@ def choose(service_id: int) -> Response:
 def form(service_id: int, version_id: int, action: str) -> str:
     """The upgrade / revert dialog, as a page or inside the dialog."""
     choice = choosing.choice(service_id, version_id, parse_action(action), MultiDict())
-    return render_template("rollouts/new.html", form=RolloutForm.of({}), problems=[], review=False, **choice)
+    return render_template("rollouts/new.html", form=PageRolloutForm.of({}), problems=[], review=False, **choice)
 
 
 @blueprint.get(BASE + "/targets")
@@ -58,7 +58,7 @@ def form(service_id: int, version_id: int, action: str) -> str:
 def targets(service_id: int, version_id: int, action: str) -> str:
     """The dropdown of target versions alone (S8)."""
     found = choosing.targets(catalog.version(service_id, version_id), parse_action(action), "")
-    return render_template("rollouts/_targets.html", form=RolloutForm.of({}), **found)
+    return render_template("rollouts/_targets.html", form=PageRolloutForm.of({}), **found)
 
 
 @blueprint.post(BASE + "/hosts")
@@ -66,7 +66,7 @@ def targets(service_id: int, version_id: int, action: str) -> str:
 def hosts(service_id: int, version_id: int, action: str) -> str:
     """The checklist of hosts alone, filtered, ticks kept (S9). A post: 400 ticks are too long for an address."""
     found = choosing.hosts(catalog.version(service_id, version_id), parse_action(action), request.form)
-    return render_template("rollouts/_hosts.html", form=RolloutForm.of({}), **found)
+    return render_template("rollouts/_hosts.html", form=PageRolloutForm.of({}), **found)
 
 
 @blueprint.post(BASE + "/plan")
@@ -77,8 +77,9 @@ def plan(service_id: int, version_id: int, action: str) -> str:
     outlook = planning.look(service_id, version_id, direction, _sent())
     goal = choosing.targets(version, direction, request.form.get("dest_version", ""))["chosen"]
     compared = comparing.compare(catalog.service(service_id), version, goal.id if goal else None)
-    context = {"form": RolloutForm.of({}), "version": version, "action": direction, "compared": compared}
-    return render_template("rollouts/_plan.html", outlook=outlook, **context)
+    form = PageRolloutForm.of(planning.known(request.form))
+    context = {"version": version, "action": direction, "compared": compared, "outlook": outlook}
+    return render_template("rollouts/_plan.html", form=form, **context)
 
 
 @blueprint.post(BASE)
@@ -87,9 +88,9 @@ def start(service_id: int, version_id: int, action: str) -> Response | str | tup
     """Start the rollout as its plan was shown; or show that plan, or the form again with why not."""
     direction = parse_action(action)
     catalog.version(service_id, version_id)
-    filled = RolloutForm.of(request.form)
+    filled = PageRolloutForm.of(request.form)
     try:
-        filled = RolloutForm.read(join_ticked(_sent()))
+        filled = PageRolloutForm.read(join_ticked(_sent()))
         command = filled.command(service_id, version_id, direction)
         if command.token is None:
             plans.rollout(command)  # what would be refused is refused now
@@ -104,10 +105,10 @@ def start(service_id: int, version_id: int, action: str) -> Response | str | tup
 
 
 def _sent() -> MultiDict[str, str]:
-    return read_values(RolloutForm.field_names(), listed=["host_id"])
+    return read_values(PageRolloutForm.field_names(), listed=["host_id"])
 
 
-def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
+def _review(filled: PageRolloutForm, choice: dict[str, Any]) -> str:
     return render_template("rollouts/new.html", form=filled, problems=[], review=True, **choice)
 
 
