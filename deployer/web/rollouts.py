@@ -138,7 +138,9 @@ def index_changes() -> Answer:
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
     log = _chosen_log() or step_queries.telling_step(rollout_id)
-    return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state()))
+    shown = "all" if log is views.ALL_HOSTS else log
+    view = views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state())
+    return page("rollouts/show.html", view, shown_log=shown)
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")
