@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
 from deployer.domain.status import Evidence, InstanceGroup, InstanceStatus, StepState
+from deployer.domain.transitions import INSTANCE, InstanceEvent
 from deployer.extensions import db
 from deployer.models import Host, HostLabel, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
@@ -68,6 +69,12 @@ class InstanceRow:
     def may_ask(self) -> bool:
         """Whether there is reason to have the host asked, and nobody has done so already."""
         return not self.locked and not self.asked and self.evidence is not Evidence.CONFIRMED
+
+    @property
+    def may_see(self) -> bool:
+        """Whether a failed rollout is left on it that a person can say they have seen."""
+        confirmed = self.evidence is Evidence.CONFIRMED
+        return not self.locked and confirmed and (self.status, InstanceEvent.SEE) in INSTANCE
 
 
 @dataclass(frozen=True)
