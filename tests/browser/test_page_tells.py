@@ -12,7 +12,9 @@ from tests.browser.visits import Visits, open_dialog
 
 
 def icon(page: Page) -> str:
-    return str(page.evaluate("() => document.querySelector('link[rel=icon]').href").rpartition("/")[2])
+    return str(
+        page.evaluate("() => document.querySelector('link[rel=icon]').href").rpartition("/")[2].partition("?")[0]
+    )
 
 
 def test_title_icon_voice_and_notification_follow_a_rollout(visits: Visits, service: Scripted) -> None:
