@@ -46,7 +46,6 @@ class ServiceRow:
     updated: datetime
     updated_by: str
     rev: int
-    structure_rev: int
     recipe: Recipe
     instances: int = 0
     locked: int = 0
@@ -190,7 +189,6 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
             row.updated,
             row.updated_by,
             row.rev,
-            row.structure_rev,
             parse_recipe(row.recipe),
             *tallies.get(row.id, (0, 0, 0, 0)),
             tuple(running.get(row.id, ())),

@@ -123,8 +123,8 @@ def _given(**args: Any) -> dict[str, Any]:
 
 
 def _steady(row: ServiceRow) -> ServiceRow:
-    """The service without its revisions, which change with things that are not seen."""
-    return replace(row, rev=0, structure_rev=0)
+    """The service without its revision, which changes with things that are not seen."""
+    return replace(row, rev=0)
 
 
 def _named(row: ServiceRow) -> ServiceRow:
