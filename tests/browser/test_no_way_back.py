@@ -52,4 +52,4 @@ def test_so_does_an_undo(page: Page, marked: Scripted) -> None:
     dialog.get_by_role("checkbox", name="demo-1").uncheck()
     refuse_until_ticked(dialog, dialog.get_by_role("button", name="Undo 1 host", exact=True))
     page.wait_for_url(lambda url: url.endswith(f"/rollouts/{rollout + 1}"))
-    expect(page.get_by_role("heading", level=1)).to_contain_text("1.1.0 → 1.0.0")
+    expect(page.locator("#rollout-head .titled")).to_contain_text("1.1.0 → 1.0.0")
