@@ -12,6 +12,7 @@ from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import tokens as operations
 from deployer.queries import people
+from deployer.web.asked import asked_search
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.people import LIFETIMES, TokenForm
@@ -25,7 +26,8 @@ blueprint = Blueprint("tokens", __name__)
 @needs(Verb.VIEW)
 def index() -> str:
     """Who may use the console."""
-    return render_template("people/index.html", people=people.people())
+    search = asked_search()
+    return render_template("people/index.html", people=people.people(search), search=search)
 
 
 @blueprint.get("/people/me")

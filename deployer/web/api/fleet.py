@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.operations import fleet as operations
 from deployer.operations import probes
+from deployer.operations.seen import see
 from deployer.queries import catalog, fleet
 from deployer.web.api.envelope import answer, listed, read_slice, when
 from deployer.web.auth import actor, needs
@@ -23,6 +24,7 @@ def routes(api: Blueprint) -> None:
     api.get("/services/<id:service_id>/instances")(_instances)
     api.post("/services/<id:service_id>/instances")(_record_instance)
     api.post("/services/<id:service_id>/instances/<id:instance_id>/probe")(_probe)
+    api.post("/services/<id:service_id>/instances/<id:instance_id>/seen")(_seen)
 
 
 def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
@@ -74,3 +76,11 @@ def _probe(service_id: int, instance_id: int) -> Response:
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())
     return answer(instance_json(fleet.instance(instance_id)), status=202)
+
+
+@needs(Verb.ROLL_OUT)
+def _seen(service_id: int, instance_id: int) -> Response:
+    read_values(())
+    fleet.instance_of(service_id, instance_id)
+    see(instance_id, actor())
+    return answer(instance_json(fleet.instance(instance_id)))

@@ -79,7 +79,7 @@ def _preview(rollout_id: int, kind: str) -> Response:
 @needs(Verb.ROLL_OUT)
 def _follow(rollout_id: int, kind: str) -> Response:
     form = _read(FollowUpForm)
-    found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value)
+    found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value, None)
     accepted = found.accepted
     data = {
         "rollout_id": accepted.rollout_id if accepted else None,
