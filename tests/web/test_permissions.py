@@ -193,6 +193,8 @@ def test_only_these_routes_are_open_to_everybody(sqlite_app: Flask) -> None:
         "/sign-out",
         "/language",
         "/static/<path:filename>",
+        "/api",
+        "/api/openapi.json",
     }
 
 
