@@ -179,7 +179,7 @@ def test_the_page_has_every_call_and_leads_to_every_thing(
 ) -> None:
     page = reader.get("/api", headers={"Accept-Language": language}).text
     for _, path, operation in operations(document):
-        assert f'<details id="{operation["operationId"]}">' in page
+        assert f'<details id="call-{operation["operationId"]}">' in page
         assert path in page
     targets = set(re.findall(r'href="#([^"]+)"', page))
     assert targets - set(re.findall(r'id="([^"]+)"', page)) == set()

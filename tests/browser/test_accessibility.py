@@ -74,6 +74,7 @@ def paths(demo: Tree, service: Scripted, rollout: int) -> list[str]:
         "/hosts/import",
         "/people",
         "/people/me",
+        "/api",
         "/people/me/password",
         "/credentials",
         "/credentials/new",

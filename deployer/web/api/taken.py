@@ -10,9 +10,9 @@ from deployer.domain.hosts import MAX_HOSTS, parse_host_ids
 from deployer.domain.ids import ID as DIGITS
 from deployer.domain.ids import parse_version_id
 from deployer.domain.names import NAME, SHA256, parse_name, parse_port, parse_sha256
-from deployer.domain.reach import FINGERPRINT, parse_fingerprint
+from deployer.domain.reach import FINGERPRINT, parse_fingerprint, parse_jump, parse_labels
 from deployer.domain.recipe import HealthKind, ProbeKind, RecipeKind
-from deployer.domain.strategy import parse_stop_after
+from deployer.domain.strategy import parse_stop_after, parse_wave_size
 from deployer.domain.token import TOKEN, parse_plan_token
 from deployer.queries.paging import MAX_LIMIT
 from deployer.web.api.envelope import MAX_PAGE, USUAL_LIMIT
@@ -38,7 +38,10 @@ _DAY = {"type": "string", "format": "date"}
 _READ_BY: dict[Callable[..., Any], Schema] = {
     base.parse_an_id: ID,
     parse_version_id: ID,
-    parse_host_ids: _HOSTS,
+    parse_host_ids: _HOSTS | {"description": "all, or ids with commas"},
+    parse_wave_size: TEXT | {"description": "a number such as 5, a share such as 25%, or nothing for all at once"},
+    parse_labels: TEXT | {"description": "words with blanks or commas between them"},
+    parse_jump: TEXT | {"description": "user@host:port"},
     parse_name: _like(NAME.pattern),
     parse_port: _whole(1, 65535),
     parse_sha256: _like(SHA256.pattern),
@@ -102,7 +105,7 @@ def _field(field: Parsed) -> Schema:
     schema = _read_by(field.parse)
     if field.parse is recipe_text and field.name in _OF_RECIPE:
         schema = words(get_args(_OF_RECIPE[field.name]))
-    told = {"description": field.label.text}
+    told = {"description": ": ".join([field.label.text, *filter(None, [schema.get("description")])])}
     if field.default is not None:
         told["default"] = field.default if schema["type"] == "string" else field.parse(field.default)
     return schema | told
