@@ -157,6 +157,19 @@ def test_a_field_that_the_document_needs_is_missed_when_it_is_not_sent(
     assert seen > 10
 
 
+def test_methods_that_the_document_does_not_have_are_refused(
+    reader: FlaskClient, shared_world: World, document: dict[str, Any]
+) -> None:
+    for path, methods in document["paths"].items():
+        if path.endswith(("/build", "/mark")):
+            continue  # to who gets them they are directions that there are not: 417
+        address = f"/api/v1{re.sub(r'{[a-z_]+}', '1', path)}"
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {one.upper() for one in methods}:
+            answer = reader.open(address, method=method, headers=shared_world.bearer())
+            assert (answer.status_code, answer.json["code"]) == (405, -1), (method, path)
+            assert set(answer.allow) - {"HEAD", "OPTIONS"} == {one.upper() for one in methods}, path
+
+
 def test_it_says_who_may(document: dict[str, Any]) -> None:
     start = document["paths"]["/services/{service_id}/versions/{version_id}/upgrade"]["post"]
     assert start["x-roles"] == ["deployer", "maintainer", "administrator"]

@@ -26,7 +26,8 @@ R = TypeVar("R", bound=Response)
 class Call:
     """``summary`` may name arguments of the route in braces. ``answers`` is what stands in the envelope as ``data``, or
     the whole answer when it comes as ``media``. ``asks`` are the parameters of the query string, ``takes`` is the form
-    that reads the body (None: it takes no fields), ``file`` the field of a file that may come with it."""
+    that reads the body (None: it takes no fields), ``file`` the field of a file that may come with it. ``conflicts``:
+    it can be refused because of how things stand, as every call can that changes something."""
 
     summary: str
     answers: Schema
@@ -35,6 +36,7 @@ class Call:
     takes: type[StrictForm] | None = None
     file: str = ""
     media: tuple[str, ...] = ()
+    conflicts: bool = False
 
 
 def call(
@@ -46,9 +48,10 @@ def call(
     takes: type[StrictForm] | None = None,
     file: str = "",
     media: tuple[str, ...] = (),
+    conflicts: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A view of the API. Before it runs, parameters that it does not know are refused, and fields if it takes none."""
-    stated = Call(summary, answers, status, asks, takes, file, media)
+    stated = Call(summary, answers, status, asks, takes, file, media, conflicts)
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)

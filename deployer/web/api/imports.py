@@ -38,7 +38,7 @@ PLAN = thing(
     added=many(thing("AddedHost", line=WHOLE, **{field.name: TEXT for field in fields(NewHost)})),
     changed=many(thing("ChangedHost", line=WHOLE, id=ID, hostname=TEXT, changes=each(many(TEXT)))),
     unchanged=many(TEXT),
-    refused=many(thing("RefusedHost", line=WHOLE, name=TEXT, why=TEXT)),
+    refused=many(thing("RefusedHost", line=WHOLE, name=TEXT, why=many(TEXT))),
     credentials=many(thing("AddedCredential", name=TEXT, path=TEXT)),
     remarks=many(thing("ImportRemark", line=WHOLE, text=TEXT)),
 )

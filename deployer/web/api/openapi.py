@@ -120,7 +120,7 @@ def _operation(app: Flask, rule: Rule, method: str, values: dict[str, str]) -> d
     }
     if call.takes is not None:
         operation["requestBody"] = _body(call.takes, call.file)
-    for status in _refusals(permission, method, bool(given)):
+    for status in _refusals(call, permission, method, bool(given)):
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return operation
 
@@ -138,15 +138,17 @@ def _needed(permission: Permission, given: Iterable[str]) -> dict[str, Any]:
     return {"description": told, "x-roles": roles, "x-scopes": scopes}
 
 
-def _refusals(permission: Permission, method: str, given: bool) -> list[int]:
+def _refusals(call: Call, permission: Permission, method: str, given: bool) -> list[int]:
     """With which statuses a call can refuse."""
     found = [401, REFUSED_PARAMETER]
     if permission.verb is not None:
         found.append(403)
     if given or method == "POST":
         found.append(404)
+    if call.conflicts or method == "POST":
+        found.append(409)
     if method == "POST":
-        found += [400, 409, 413, 415]
+        found += [400, 413, 415]
     return sorted(found)
 
 

@@ -79,7 +79,7 @@ def _cancel(rollout_id: int) -> Response:
 
 
 @needs(Verb.VIEW)
-@call("What would be done: {kind}", PREVIEW, asks=HostsForm.field_names())
+@call("What would be done: {kind}", PREVIEW, asks=HostsForm.field_names(), conflicts=True)
 def _preview(rollout_id: int, kind: str) -> Response:
     form = HostsForm.read({"host": read_one("host")} if "host" in request.args else {})
     if FOLLOWUPS[kind].begins_later(rollouts.rollout(rollout_id)):
