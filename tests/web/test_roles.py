@@ -16,7 +16,7 @@ from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action
 from deployer.extensions import db
 from deployer.models import AuditEntry, ServiceRole, User
-from deployer.operations import people, roles, rollouts
+from deployer.operations import people, roles, rollouts, tokens
 from deployer.operations.sign_ins import SignedIn
 from deployer.queries import names
 from deployer.web.auth import Person, may
@@ -57,6 +57,8 @@ def test_who_has_no_role_for_all_sees_their_own_services_alone(visitor: Visitor,
     visitor.post(f"/people/{vic}/role", {"role": "none"})
     assert "have none yet" in guest.get("/services").text
     assert "/hosts" not in guest.get("/services").text
+    assert 'href="/people"' not in guest.get("/people/me").text
+    assert 'href="/people"' in visitor.get("/people/me").text
     assert guest.get(f"/services/{world.service}").status_code == 404
     visitor.post(f"/people/{vic}/services", {"service_id": world.service, "role": "viewer"})
     page = guest.get("/services").text
@@ -140,7 +142,7 @@ def test_what_is_shared_for_one_service_cannot_depend_on_another(app: Flask, wor
 
 def test_shutting_out_ends_sessions_and_tokens_at_once(visitor: Visitor, app: Flask, world: World) -> None:
     vic, viewer = names.user_id("vic"), visitor_of(app, "vic")
-    secret = people.create_token("vic", "x", Scope.READ, "root")
+    secret = tokens.create_token("vic", "x", Scope.READ, "root")
     assert visitor.post(f"/people/{vic}/disable").status_code == 303
     assert viewer.get("/services").status_code == 302
     assert app.test_client().get("/api/v1/services", headers=world.bearer(secret)).status_code == 401
