@@ -73,6 +73,7 @@ def paths(demo: Tree, service: Scripted, rollout: int) -> list[str]:
         f"/hosts/{host}",
         "/hosts/import",
         "/people",
+        f"/people?service_id={service.id}",
         "/people/me",
         "/api",
         "/people/me/password",

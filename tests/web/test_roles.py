@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -64,6 +65,25 @@ def test_who_has_no_role_for_all_sees_their_own_services_alone(visitor: Visitor,
     page = guest.get("/services").text
     assert "orders" in page
     assert f"/services/{world.other}" not in page
+
+
+def test_a_service_leads_to_who_has_which_role_for_it(visitor: Visitor, app: Flask, world: World) -> None:
+    people.create_user("bob", PASSWORD, Role.NONE, "root")
+    people.create_user("eve", PASSWORD, Role.NONE, "root")
+    roles.give_for_service(names.user_id("vic"), world.service, Role.DEPLOYER, ANN)
+    roles.give_for_service(names.user_id("bob"), world.service, Role.MAINTAINER, ANN)
+    roles.give_for_service(names.user_id("eve"), world.other, Role.MAINTAINER, ANN)
+    link = f'href="/people?service_id={world.service}"'
+    assert link in visitor.get(f"/services/{world.service}").text
+    page = visitor.get(f"/people?service_id={world.service}").text
+    rows = re.findall(r'<th scope="row">(\w+).*?<td>(.*?)</td>', page, re.DOTALL)
+    assert rows == [("ann", "Administrator"), ("bob", "Maintainer"), ("vic", "Deployer")]
+    assert page.count("for this service") == 2
+    guest = visitor_of(app, "bob")
+    assert link not in guest.get(f"/services/{world.service}").text
+    assert guest.get(f"/people?service_id={world.service}").status_code == 403
+    assert visitor.get("/people?service_id=99999").status_code == 404
+    assert visitor.get("/people?service_id=x").status_code == 422
 
 
 def test_a_page_without_a_button_says_who_may(visitor: Visitor, app: Flask, world: World) -> None:
