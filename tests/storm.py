@@ -17,7 +17,7 @@ from deployer.domain.recipe import ReleaseRecipe
 from deployer.domain.status import BuildStatus, Evidence, InstanceStatus
 from deployer.extensions import db
 from deployer.models import Host, Instance
-from deployer.operations import catalog, people
+from deployer.operations import catalog, people, tokens
 from deployer.operations.catalog import Build, NewService, NewVersion
 from tests.server import HOST
 from tests.world import ADMIN, PASSWORD
@@ -64,7 +64,7 @@ def prepare(hosts: int) -> Ground:
     db.session.execute(insert(Instance), [common | {"host_id": host} for host in ids])
     db.session.commit()
     people.create_user("ann", PASSWORD, Role.ADMINISTRATOR, "root")
-    return Ground(service, source, target, ids, people.create_token("ann", "storm", Scope.DEPLOY, "root"))
+    return Ground(service, source, target, ids, tokens.create_token("ann", "storm", Scope.DEPLOY, "root"))
 
 
 def overlapping(ground: Ground, groups: int, clients: int, seed: int = 1) -> list[tuple[int, ...]]:

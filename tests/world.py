@@ -11,7 +11,7 @@ from deployer.domain.access import Actor, Role, Scope
 from deployer.domain.recipe import ReleaseRecipe
 from deployer.domain.status import BuildStatus
 from deployer.extensions import db
-from deployer.operations import catalog, fleet, people
+from deployer.operations import catalog, fleet, people, tokens
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.fleet import NewHost, NewInstance
 
@@ -68,8 +68,8 @@ class World:
         fleet.record_instance(other, NewInstance(hosts["web-5"], other_version, 8001), ADMIN)
         people.create_user("ann", PASSWORD, Role.ADMINISTRATOR, "root")
         people.create_user("vic", PASSWORD, Role.VIEWER, "root")
-        token = people.create_token("ann", "all", Scope.MANAGE, "root")
-        reader_token = people.create_token("ann", "read", Scope.READ, "root")
+        token = tokens.create_token("ann", "all", Scope.MANAGE, "root")
+        reader_token = tokens.create_token("ann", "read", Scope.READ, "root")
         return cls(service, versions, hosts, other, other_version, token, reader_token)
 
     def url(self, version: str = "1.1.0", action: str = "upgrade") -> str:

@@ -25,7 +25,7 @@ from deployer.domain.access import Actor, Role, Scope
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
 from deployer.domain.status import BuildStatus
 from deployer.extensions import db
-from deployer.operations import catalog, fleet, people
+from deployer.operations import catalog, fleet, people, tokens
 
 ACTOR = Actor("demo", Role.ADMINISTRATOR)
 MAX_ARTIFACT = 1 << 20  # bytes
@@ -146,7 +146,7 @@ def _describe(settings: Settings, place: Place, shas: Shas, key: str) -> None:
             _describe_service(service, place.ports[service.name], shas, host_ids)
         password = secrets.token_urlsafe(12)
         people.create_user(ACTOR.name, password, ACTOR.role, by=ACTOR.name)
-        token = people.create_token(ACTOR.name, "demo", Scope.MANAGE, by=ACTOR.name, days=None)
+        token = tokens.create_token(ACTOR.name, "demo", Scope.MANAGE, by=ACTOR.name, days=None)
         _keep(settings.home, SignIn(ACTOR.name, password, token))
         db.session.remove()
         db.engine.dispose()  # the last connection empties the write-ahead log into the database

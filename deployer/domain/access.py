@@ -69,6 +69,11 @@ def roles_for(verb: Verb) -> frozenset[Role]:
     return frozenset(role for role, verbs in _OF_ROLE.items() if verb in verbs)
 
 
+def scopes_for(verb: Verb) -> frozenset[Scope]:
+    """The scopes of a token that are enough for ``verb``."""
+    return frozenset(scope for scope, verbs in _OF_SCOPE.items() if verb in verbs)
+
+
 @dataclass(frozen=True)
 class Rights:
     """All that somebody may do, and nothing else of them: two people with equal rights see and may the same.

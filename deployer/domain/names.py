@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 
 from deployer.domain.errors import N_, Invalid
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _NUMBER_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _URL = re.compile(r"""https?://[^\x00-\x20\x7f-\U0010ffff"<>\\^`{|}]+""", re.ASCII | re.IGNORECASE)
 
 
 def is_name(text: str) -> bool:
     """Whether ``text`` can name a service, a version or a tag."""
-    return _NAME.fullmatch(text) is not None
+    return NAME.fullmatch(text) is not None
 
 
 def parse_name(text: object, field: str) -> str:
@@ -88,7 +88,7 @@ def parse_port(text: object, field: str) -> int:
 
 def parse_sha256(text: object, field: str) -> str:
     """A sha256 in hexadecimal, in lower case."""
-    if isinstance(text, str) and _SHA256.fullmatch(text):
+    if isinstance(text, str) and SHA256.fullmatch(text):
         return text.lower()
     raise Invalid(N_("This is not a sha256."), N_("Give its 64 hexadecimal digits, as sha256sum prints them."), field)
 

@@ -17,7 +17,7 @@ from deployer.domain.names import parse_address, parse_directory, parse_port
 MAX_LABELS = 20  # of one host
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=/-]{0,63}", re.ASCII)
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _KEY_TYPE = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)
 # As much as a unique index of PostgreSQL takes with the rest of its row: RSA of 8,192 bits, and not of 16,384.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,1980}={0,2}", re.ASCII)
@@ -136,7 +136,7 @@ def parse_labels(text: str, field: str = "labels") -> tuple[str, ...]:
 
 def parse_fingerprint(text: str, field: str = "fingerprint") -> str:
     """The SHA-256 fingerprint of a key, as ssh-keygen prints it."""
-    if _FINGERPRINT.fullmatch(text):
+    if FINGERPRINT.fullmatch(text):
         return text
     raise Invalid(
         N_("This is not the fingerprint of a key."),

@@ -11,10 +11,11 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from deployer.domain.errors import N_, Invalid
 
+RecipeKind = Literal["release", "script"]
 HealthKind = Literal["http", "tcp", "command", "none"]
 ProbeKind = Literal["http", "command"]
 
@@ -92,7 +93,7 @@ def parse_recipe(data: Mapping[str, object]) -> Recipe:
             "recipe",
             {"known": ", ".join(sorted(KEYS))},
         )
-    kind = _choice(data, "kind", ("release", "script"), "release")
+    kind = _choice(data, "kind", get_args(RecipeKind), "release")
     for key in _FOREIGN_COMMANDS[kind]:
         if not _blank(data.get(key)):
             raise Invalid(
@@ -135,7 +136,7 @@ def dump_recipe(recipe: Recipe) -> dict[str, object]:
 
 
 def _health(data: Mapping[str, object], default: HealthKind) -> HealthCheck:
-    kind = cast(HealthKind, _choice(data, "health", ("http", "tcp", "command", "none"), default))
+    kind = cast(HealthKind, _choice(data, "health", get_args(HealthKind), default))
     return HealthCheck(
         kind=kind,
         path=_path(data, "health_path", "/healthz") if kind == "http" else "",
@@ -145,7 +146,7 @@ def _health(data: Mapping[str, object], default: HealthKind) -> HealthCheck:
 
 
 def _probe(data: Mapping[str, object]) -> Probe:
-    kind = cast(ProbeKind, _choice(data, "probe", ("http", "command"), "http"))
+    kind = cast(ProbeKind, _choice(data, "probe", get_args(ProbeKind), "http"))
     if kind == "http":
         return Probe(kind, path=_path(data, "probe_path", "/version"))
     return Probe(kind, path="", command=_command(data, "probe_command"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deployer.domain.errors import N_, Conflict, Invalid, Note
 
-_TOKEN = re.compile(r"(0|[1-9][0-9]{0,17})-([0-9a-f]{64})", re.ASCII)
+TOKEN = re.compile(r"(0|[1-9][0-9]{0,17})-([0-9a-f]{64})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PlanChanged(Conflict):
 
 def parse_plan_token(text: str) -> PlanToken:
     """The token that ``text`` spells. Raises :class:`Invalid` on ``plan``."""
-    found = _TOKEN.fullmatch(text)
+    found = TOKEN.fullmatch(text)
     if found is None:
         raise Invalid(
             N_("This is not the token of a plan."),

@@ -14,17 +14,7 @@ from deployer.extensions import db
 from deployer.models import User
 from deployer.operations import passwords, sign_ins
 from deployer.operations.catalog import taken
-from deployer.operations.tokens import by_token, create_token, revoke_token
 from deployer.operations.transaction import audit, transaction
-
-__all__ = [
-    "by_token",
-    "change_password",
-    "create_token",
-    "create_user",
-    "revoke_token",
-    "set_password",
-]
 
 
 def create_user(name: str, password: str, role: Role, by: str) -> int:

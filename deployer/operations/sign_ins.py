@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from deployer.domain.access import Actor
 from deployer.domain.errors import no_such
 from deployer.extensions import db
-from deployer.models import AuditEntry, SignIn, User
+from deployer.models import SignIn, User
 from deployer.models.columns import utc_now
 from deployer.models.people import IDLE
 from deployer.operations import passwords
@@ -22,7 +22,6 @@ from deployer.operations.transaction import audit, transaction
 
 LONGEST = timedelta(days=7)
 SEEN_EVERY = timedelta(minutes=1)
-REFUSED = "sign_in_refused"
 
 
 @dataclass(frozen=True)
@@ -58,21 +57,6 @@ def check_password(name: str, password: str) -> int | None:
                 .values(password_hash=better)
             )
     return int(user.id)
-
-
-def refused(name: str, whence: Whence) -> None:
-    """Remember that somebody tried a wrong password of a person, at most once a minute. Of a name that nobody has
-    nothing is kept: it may be a password in the wrong field."""
-    with transaction() as session:
-        user_id = session.execute(select(User.id).where(User.name == name)).scalar_one_or_none()
-        last = select(AuditEntry.id).where(
-            AuditEntry.noun == "user",
-            AuditEntry.noun_id == (user_id or 0),
-            AuditEntry.verb == REFUSED,
-            AuditEntry.at > utc_now() - SEEN_EVERY,
-        )
-        if session.execute(last.limit(1)).first() is None and user_id is not None:
-            audit(name, REFUSED, "user", user_id, address=whence.address[:64])
 
 
 def begin(user_id: int, whence: Whence) -> SignedIn:

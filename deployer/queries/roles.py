@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
-from deployer.domain.access import Role
+from deployer.domain.access import Role, greatest
 from deployer.domain.errors import no_such
 from deployer.extensions import db
-from deployer.models import Service, ServiceRole
+from deployer.models import Service, ServiceRole, User
 from deployer.models.columns import among
 from deployer.queries.people import PersonRow, people
 
@@ -22,6 +22,34 @@ class ForService:
     service_id: int
     service: str
     role: Role
+
+
+@dataclass(frozen=True)
+class OfPerson:
+    """What a person may do with one service: ``overall`` is the role for everything, ``own`` that for the service."""
+
+    id: int
+    name: str
+    active: bool
+    overall: Role
+    own: Role
+
+    @property
+    def role(self) -> Role:
+        """The one that counts."""
+        return greatest((self.overall, self.own))
+
+
+def of_service(service_id: int) -> list[OfPerson]:
+    """Who has a role that counts for the service, by name."""
+    query = (
+        select(User.id, User.name, User.active, User.role, ServiceRole.role)
+        .outerjoin(ServiceRole, (ServiceRole.user_id == User.id) & (ServiceRole.service_id == service_id))
+        .where(or_(User.role != Role.NONE, ServiceRole.role.is_not(None)))
+        .order_by(User.name)
+    )
+    rows = db.session.execute(query)
+    return [OfPerson(id_, name, active, role, own or Role.NONE) for id_, name, active, role, own in rows]
 
 
 def person(user_id: int) -> PersonRow:

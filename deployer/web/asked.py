@@ -21,6 +21,7 @@ from deployer.queries.paging import Slice
 from deployer.web.parameters import read_flag, read_id, read_one
 
 PER_PAGE = 100
+HOSTS = ("q", "label", "state", "retired")  # by which hosts are looked for
 AUDIT = tuple(field.name for field in fields(AuditFilter))  # by which changes are looked for
 _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _REVISION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)

@@ -12,7 +12,7 @@ from deployer.web.asked import asked_audit, asked_slice
 from deployer.web.auth import actor, needs
 from deployer.web.exporting import FORMATS, download, parse_format
 from deployer.web.parameters import read_one
-from deployer.web.recalled import SENTENCES
+from deployer.web.recalled import nouns, verbs
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -28,8 +28,8 @@ def index() -> str:
         wanted=wanted,
         args={name: value for name, value in asdict(wanted).items() if value not in ("", None)},
         services=history.services(seen),
-        nouns=sorted({noun for noun, _ in SENTENCES}),
-        verbs=sorted({verb for _, verb in SENTENCES}),
+        nouns=nouns(),
+        verbs=verbs(),
         formats=FORMATS,
     )
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from deployer.attempts import Attempt, counter
 from deployer.domain.errors import N_, Invalid, NotFound, Refused
 from deployer.domain.names import parse_text
-from deployer.operations import sign_ins
+from deployer.operations import attempts, sign_ins
 from deployer.web import auth, devices
 from deployer.web.auth import public, safe_next
 from deployer.web.words import whole
@@ -44,7 +44,7 @@ def enter() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     found = sign_ins.check_password(name, request.form.get("password", ""))
     if found is None:
         counter().failed(attempt)
-        sign_ins.refused(name, auth.whence())
+        attempts.record_wrong_password(name, auth.whence().address)
         return _form(typed, [whole(_STRANGER)]), 422
     counter().succeeded(attempt)
     auth.sign_in(sign_ins.begin(found, auth.whence()))

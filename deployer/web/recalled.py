@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import Any
 
 from flask_babel import gettext
@@ -71,6 +72,60 @@ SENTENCES = {
     ("token", "create"): N_("%(who)s made the token %(name)s of %(user)s"),
     ("token", "revoke"): N_("%(who)s revoked the token %(name)s of %(user)s"),
 }
+# What it was done to, and what was done, to look for it.
+NOUNS = {
+    "service": N_("services"),
+    "version": N_("versions"),
+    "instance": N_("instances"),
+    "host": N_("hosts"),
+    "credential": N_("credentials"),
+    "rollout": N_("rollouts"),
+    "step": N_("hosts of rollouts"),
+    "user": N_("people"),
+    "token": N_("tokens"),
+    "console": N_("the console as a whole"),
+}
+VERBS = {
+    "add": N_("added"),
+    "ask": N_("had a host asked for its version"),
+    "bring_back": N_("brought a host back"),
+    "cancel": N_("cancelled"),
+    "change": N_("changed"),
+    "change_password": N_("changed a password"),
+    "check": N_("had a connection tested"),
+    "create": N_("added a person, or made a token"),
+    "disable": N_("shut somebody out"),
+    "enable": N_("let somebody in again"),
+    "end": N_("ended a rollout to undo it"),
+    "forget": N_("forgot a key"),
+    "give_role": N_("gave a role for everything"),
+    "give_service_role": N_("gave a role for a service"),
+    "link": N_("let somebody sign in elsewhere"),
+    "mark": N_("said whether a version can be reverted past"),
+    "no_undo": N_("found nothing to undo"),
+    "pause": N_("paused"),
+    "probe": N_("found which version runs"),
+    "record": N_("recorded an instance"),
+    "record_build": N_("recorded a build, or tried to"),
+    "remove": N_("removed a credential"),
+    "replace": N_("replaced a credential"),
+    "requeue": N_("had a host tried again: its worker was lost"),
+    "resume": N_("let a rollout go on"),
+    "retire": N_("retired a host"),
+    "retry": N_("tried failed hosts again"),
+    "revert": N_("started to revert"),
+    "revoke": N_("revoked a token"),
+    "rotate": N_("sealed credentials for a new key"),
+    "settle": N_("ended on a host"),
+    "sign_in": N_("signed in"),
+    "sign_in_refused": N_("gave a wrong password"),
+    "sign_out": N_("signed out"),
+    "sign_out_elsewhere": N_("signed out everywhere else"),
+    "stop": N_("stopped because of failures"),
+    "trust": N_("approved a key"),
+    "undo": N_("took back what was done"),
+    "upgrade": N_("started to upgrade"),
+}
 OTHER = N_("%(who)s did this to %(noun)s %(id)s: %(verb)s")
 REFUSED = N_("%(who)s was not allowed %(what)s: %(call)s")
 TRIED = {
@@ -92,6 +147,18 @@ FIELDS = {
 NAMED = 5  # hosts of a rollout
 
 
+def nouns() -> list[tuple[str, str]]:
+    """What can have been done something to, and the words for it, by the words."""
+    return sorted(((noun, str(gettext(word))) for noun, word in NOUNS.items()), key=itemgetter(1))
+
+
+def verbs() -> list[tuple[str, str]]:
+    """What can have been done or tried, and the words for it, by the words."""
+    done = {verb: str(gettext(word)) for verb, word in VERBS.items()}
+    tried = {verb.value: str(gettext("tried %(what)s", what=gettext(what))) for verb, what in TRIED.items()}
+    return sorted((tried | done).items(), key=itemgetter(1))
+
+
 def did(line: AuditLine) -> str:
     """What was done to a host."""
     return str(gettext(OF_HOST[line.verb])) if line.verb in OF_HOST else line.verb
@@ -100,12 +167,10 @@ def did(line: AuditLine) -> str:
 def told(line: AuditLine) -> str:
     """Who did what, in one sentence without its end."""
     facts: dict[str, Any] = {**line.facts, "who": line.actor, "id": line.noun_id, "noun": line.noun, "verb": line.verb}
-    if line.refused:
+    message = SENTENCES.get((line.noun, line.verb), REFUSED if line.refused else OTHER)
+    if message is REFUSED:
         tried = TRIED.get(Verb(line.verb)) if line.verb in set(Verb) else None
         facts["what"] = gettext(tried) if tried else line.verb
-        message = REFUSED
-    else:
-        message = SENTENCES.get((line.noun, line.verb), OTHER)
     if "state" in facts:
         facts["state"] = word(str(facts["state"]))  # how a step ended: one of the words of refusals
     words: defaultdict[str, Any] = defaultdict(lambda: "–", {name: _word(value) for name, value in facts.items()})

@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import tokens as operations
-from deployer.queries import people
+from deployer.queries import catalog, people, roles
 from deployer.web.asked import asked_search
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.people import LIFETIMES, TokenForm
 from deployer.web.htmx import show_again
+from deployer.web.parameters import read_id
 from deployer.web.values import read_values
 
 blueprint = Blueprint("tokens", __name__)
@@ -25,7 +26,11 @@ blueprint = Blueprint("tokens", __name__)
 @blueprint.get("/people")
 @needs(Verb.VIEW)
 def index() -> str:
-    """Who may use the console."""
+    """Who may use the console, or who may do what with one service."""
+    service_id = read_id("service_id")
+    if service_id is not None:
+        service = catalog.service(service_id)
+        return render_template("people/of_service.html", service=service, people=roles.of_service(service_id))
     search = asked_search()
     return render_template("people/index.html", people=people.people(search), search=search)
 

@@ -17,7 +17,7 @@ from deployer.demo.services import Installation, Spot, install
 from deployer.domain.access import Role, Scope
 from deployer.domain.recipe import HealthCheck, ReleaseRecipe
 from deployer.domain.status import BuildStatus
-from deployer.operations import catalog, fleet, people
+from deployer.operations import catalog, fleet, people, tokens
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.fleet import NewHost, NewInstance
 from tests.chaos import door
@@ -74,7 +74,7 @@ def settle(settings: Settings, place: Place, size: int, sshd: Sshd | None, seed:
     problems = install(installations)
     assert not problems, problems
     people.create_user("ann", PASSWORD, Role.ADMINISTRATOR, "root")
-    return Fleet(service, tuple(versions.values()), people.create_token("ann", "chaos", Scope.DEPLOY, "root"))
+    return Fleet(service, tuple(versions.values()), tokens.create_token("ann", "chaos", Scope.DEPLOY, "root"))
 
 
 def answer(address: str, port: int) -> str | None:

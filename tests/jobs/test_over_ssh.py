@@ -17,7 +17,7 @@ from deployer.domain.facts import CheckState
 from deployer.domain.recipe import HealthCheck, ReleaseRecipe
 from deployer.domain.status import RolloutState, StepState
 from deployer.extensions import db
-from deployer.operations import catalog, credentials, host_keys, people
+from deployer.operations import catalog, credentials, host_keys, people, tokens
 from deployer.operations.catalog import NewService
 from deployer.queries import hosts, rollouts
 from deployer.queries import steps as step_queries
@@ -52,7 +52,7 @@ class Console:
 
     def __init__(self, app: Flask, fleet: Fleet) -> None:
         people.create_user("ann", PASSWORD, Role.ADMINISTRATOR, "root")
-        self.bearer = {"Authorization": f"Bearer {people.create_token('ann', 'all', Scope.MANAGE, 'root')}"}
+        self.bearer = {"Authorization": f"Bearer {tokens.create_token('ann', 'all', Scope.MANAGE, 'root')}"}
         self.visitor = Visitor(app.test_client())
         assert self.visitor.sign_in().status_code == 303
         self.fleet = fleet

@@ -14,14 +14,14 @@ from flask import Flask
 from sqlalchemy import insert
 
 from deployer import operations as package
-from deployer.domain.access import Role, Scope
+from deployer.domain.access import Role, Scope, Verb
 from deployer.extensions import db
 from deployer.models import AuditEntry
-from deployer.operations import people, roles
+from deployer.operations import roles, tokens
 from deployer.operations.transaction import audit, transaction
 from deployer.queries import audit as queries
 from deployer.queries import names
-from deployer.web.recalled import SENTENCES
+from deployer.web.recalled import NOUNS, SENTENCES, VERBS
 from tests.web.conftest import Visitor
 from tests.web.test_live import roll_out, visitor_of
 from tests.web.test_statements import statements
@@ -107,6 +107,38 @@ def test_what_is_refused_is_recorded_and_shown(visitor: Visitor, app: Flask, wor
     assert sentences == [f"Refused  vic was not allowed to roll out: GET {world.url()}"]
 
 
+def test_everything_that_has_a_sentence_can_be_looked_for() -> None:
+    assert {noun for noun, _ in SENTENCES} - set(NOUNS) == set()
+    assert {verb for _, verb in SENTENCES} == set(VERBS)
+
+
+def test_a_wrong_password_is_among_what_was_refused(visitor: Visitor, app: Flask, world: World) -> None:
+    stranger = Visitor(app.test_client())
+    assert stranger.sign_in("vic", "wrong").status_code == 422
+    assert told(visitor.get("/audit?refused=1").text) == ["Refused  Somebody gave a wrong password for vic"]
+
+
+def test_the_filter_speaks_the_readers_language(visitor: Visitor, app: Flask, world: World) -> None:
+    def offered(page: str, name: str) -> list[str]:
+        choices = page.partition(f'<select name="{name}">')[2].partition("</select>")[0]
+        return re.findall(r"<option[^>]*>([^<]*)</option>", choices)
+
+    page = visitor.get("/audit?verb=record_build").text
+    assert "recorded a build, or tried to" in offered(page, "verb")
+    assert '<option value="record_build" selected>' in page
+    chinese = visitor_of(app, "ann", accept_language="zh").get("/audit").text
+    for name in ("noun", "verb"):
+        words = offered(page, name)
+        assert len(words) > 10
+        assert not any("_" in word for word in words), "no word of the wire"
+        assert all(re.search(r"[\u4e00-\u9fff]", word) for word in offered(chinese, name))
+
+
+def test_the_filter_offers_what_may_be_refused(visitor: Visitor, world: World) -> None:
+    page = visitor.get("/audit").text
+    assert {f'value="{verb}"' for verb in Verb if f'value="{verb}"' not in page} == set()
+
+
 def test_who_looks_after_one_service_reads_of_that_alone(visitor: Visitor, app: Flask, world: World) -> None:
     vic = names.user_id("vic")
     keeper = visitor_of(app, "vic")
@@ -173,6 +205,6 @@ def test_the_api_lists_and_exports_the_same(app: Flask, world: World) -> None:
     exported = client.get("/api/v1/audit/export?format=jsonl&noun=user", headers=world.bearer()).text
     assert len(exported.splitlines()) == 2
     assert client.get("/api/v1/audit?noum=user", headers=world.bearer()).status_code == 417
-    builds = people.create_token("ann", "ci", Scope.BUILDS, "root")
+    builds = tokens.create_token("ann", "ci", Scope.BUILDS, "root")
     assert client.get("/api/v1/audit", headers=world.bearer(builds)).status_code == 403
     assert client.get("/api/v1/audit", headers=world.bearer(world.reader_token)).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -16,7 +17,7 @@ from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action
 from deployer.extensions import db
 from deployer.models import AuditEntry, ServiceRole, User
-from deployer.operations import people, roles, rollouts
+from deployer.operations import people, roles, rollouts, tokens
 from deployer.operations.sign_ins import SignedIn
 from deployer.queries import names
 from deployer.web.auth import Person, may
@@ -57,11 +58,32 @@ def test_who_has_no_role_for_all_sees_their_own_services_alone(visitor: Visitor,
     visitor.post(f"/people/{vic}/role", {"role": "none"})
     assert "have none yet" in guest.get("/services").text
     assert "/hosts" not in guest.get("/services").text
+    assert 'href="/people"' not in guest.get("/people/me").text
+    assert 'href="/people"' in visitor.get("/people/me").text
     assert guest.get(f"/services/{world.service}").status_code == 404
     visitor.post(f"/people/{vic}/services", {"service_id": world.service, "role": "viewer"})
     page = guest.get("/services").text
     assert "orders" in page
     assert f"/services/{world.other}" not in page
+
+
+def test_a_service_leads_to_who_has_which_role_for_it(visitor: Visitor, app: Flask, world: World) -> None:
+    people.create_user("bob", PASSWORD, Role.NONE, "root")
+    people.create_user("eve", PASSWORD, Role.NONE, "root")
+    roles.give_for_service(names.user_id("vic"), world.service, Role.DEPLOYER, ANN)
+    roles.give_for_service(names.user_id("bob"), world.service, Role.MAINTAINER, ANN)
+    roles.give_for_service(names.user_id("eve"), world.other, Role.MAINTAINER, ANN)
+    link = f'href="/people?service_id={world.service}"'
+    assert link in visitor.get(f"/services/{world.service}").text
+    page = visitor.get(f"/people?service_id={world.service}").text
+    rows = re.findall(r'<th scope="row">(\w+).*?<td>(.*?)</td>', page, re.DOTALL)
+    assert rows == [("ann", "Administrator"), ("bob", "Maintainer"), ("vic", "Deployer")]
+    assert page.count("for this service") == 2
+    guest = visitor_of(app, "bob")
+    assert link not in guest.get(f"/services/{world.service}").text
+    assert guest.get(f"/people?service_id={world.service}").status_code == 403
+    assert visitor.get("/people?service_id=99999").status_code == 404
+    assert visitor.get("/people?service_id=x").status_code == 422
 
 
 def test_a_page_without_a_button_says_who_may(visitor: Visitor, app: Flask, world: World) -> None:
@@ -140,7 +162,7 @@ def test_what_is_shared_for_one_service_cannot_depend_on_another(app: Flask, wor
 
 def test_shutting_out_ends_sessions_and_tokens_at_once(visitor: Visitor, app: Flask, world: World) -> None:
     vic, viewer = names.user_id("vic"), visitor_of(app, "vic")
-    secret = people.create_token("vic", "x", Scope.READ, "root")
+    secret = tokens.create_token("vic", "x", Scope.READ, "root")
     assert visitor.post(f"/people/{vic}/disable").status_code == 303
     assert viewer.get("/services").status_code == 302
     assert app.test_client().get("/api/v1/services", headers=world.bearer(secret)).status_code == 401

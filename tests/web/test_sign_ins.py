@@ -259,13 +259,15 @@ def test_signing_in_and_out_and_wrong_passwords_are_remembered_with_the_address(
     found.sign_in()
     found.post("/sign-out")
     db.session.rollback()
-    query = select(AuditEntry.actor, AuditEntry.verb, AuditEntry.facts).where(AuditEntry.verb.startswith("sign_"))
+    query = select(AuditEntry.actor, AuditEntry.verb, AuditEntry.refused, AuditEntry.facts).where(
+        AuditEntry.verb.startswith("sign_")
+    )
     told = db.session.execute(query.order_by(AuditEntry.id)).all()
-    assert [(row.actor, row.verb) for row in told] == [
-        ("ann", "sign_in_refused"),  # once a minute
-        ("vic", "sign_in_refused"),
-        ("ann", "sign_in"),
-        ("ann", "sign_out"),
+    assert [(row.actor, row.verb, row.refused) for row in told] == [
+        ("ann", "sign_in_refused", True),  # once a minute
+        ("vic", "sign_in_refused", True),
+        ("ann", "sign_in", False),
+        ("ann", "sign_out", False),
     ]
     assert {row.facts["address"] for row in told} == {"127.0.0.1"}
 

@@ -13,6 +13,7 @@ from deployer.web.api import (
     fleet,
     hosts,
     imports,
+    page,
     people,
     rollout_actions,
     rollouts,
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
         part(blueprint)
     csrf.exempt(blueprint)
     app.register_blueprint(blueprint)
+    app.register_blueprint(page.blueprint)
 
 
 def _identify() -> None:

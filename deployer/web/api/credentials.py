@@ -8,12 +8,14 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
+from deployer.domain.reach import CredentialKind
 from deployer.operations import credentials as operations
 from deployer.queries import credentials
+from deployer.web.api.calls import call
 from deployer.web.api.envelope import answer, when
+from deployer.web.api.schema import ID, MOMENT, TEXT, WHOLE, many, thing, words
 from deployer.web.auth import actor, needs
 from deployer.web.forms.credentials import CredentialForm
-from deployer.web.parameters import only
 from deployer.web.values import read_values
 
 
@@ -23,6 +25,18 @@ def routes(api: Blueprint) -> None:
     api.post("/credentials")(_add)
     api.post("/credentials/<id:credential_id>")(_replace)
     api.post("/credentials/<id:credential_id>/remove")(_remove)
+
+
+CREDENTIAL = thing(
+    "Credential",
+    id=ID,
+    name=TEXT,
+    kind=words(CredentialKind),
+    public=TEXT,
+    hosts=WHOLE,
+    updated_by=TEXT,
+    updated=MOMENT,
+)
 
 
 def credential_json(row: credentials.CredentialView) -> dict[str, Any]:
@@ -39,12 +53,13 @@ def credential_json(row: credentials.CredentialView) -> dict[str, Any]:
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("What workers show to hosts, by name; never the secret", many(CREDENTIAL))
 def _credentials() -> Response:
-    only()
     return answer([credential_json(one) for one in credentials.credentials()])
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("Add a credential", CREDENTIAL, 201, takes=CredentialForm)
 def _add() -> Response:
     form = CredentialForm.read(read_values(CredentialForm.field_names()))
     added = operations.add(form.new(), actor())
@@ -52,6 +67,7 @@ def _add() -> Response:
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("Put another secret in its place; its name stays", CREDENTIAL, takes=CredentialForm)
 def _replace(credential_id: int) -> Response:
     credentials.credential(credential_id)
     form = CredentialForm.read(read_values(CredentialForm.field_names()))
@@ -60,7 +76,7 @@ def _replace(credential_id: int) -> Response:
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("Remove a credential that no host uses; the others", many(CREDENTIAL))
 def _remove(credential_id: int) -> Response:
-    read_values(())
     operations.remove(credential_id, actor())
     return answer([credential_json(one) for one in credentials.credentials()])

@@ -12,6 +12,10 @@ from werkzeug.wrappers import Response
 from deployer.queries.paging import MAX_LIMIT, Page, Slice
 from deployer.web.parameters import read_number
 
+LIST = ("page", "limit")  # what every list may be asked
+MAX_PAGE = 1_000_000
+USUAL_LIMIT = 50
+
 
 def answer(data: Any, count: int | None = None, status: int = 200) -> Response:
     """``{"data": …, "count": n, "code": 0}``; ``count`` is the whole list's length, 1 for a single thing."""
@@ -34,4 +38,4 @@ def when(moment: datetime | None) -> str | None:
 
 def read_slice() -> Slice:
     """``page`` (from 1) and ``limit`` of the query string."""
-    return Slice(read_number("page", 1, 1_000_000), read_number("limit", 50, MAX_LIMIT))
+    return Slice(read_number("page", 1, MAX_PAGE), read_number("limit", USUAL_LIMIT, MAX_LIMIT))

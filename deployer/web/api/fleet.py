@@ -8,14 +8,17 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
+from deployer.domain.status import Evidence, InstanceStatus
 from deployer.operations import fleet as operations
 from deployer.operations import probes
 from deployer.operations.seen import see
 from deployer.queries import catalog, fleet
-from deployer.web.api.envelope import answer, listed, read_slice, when
+from deployer.web.api.calls import call
+from deployer.web.api.envelope import LIST, answer, listed, read_slice, when
+from deployer.web.api.schema import ID, MOMENT, TEXT, WHOLE, YES_NO, many, maybe, thing, words
 from deployer.web.auth import actor, needs
 from deployer.web.forms.fleet import InstanceForm
-from deployer.web.parameters import only, read_flag, read_id
+from deployer.web.parameters import read_flag, read_id
 from deployer.web.values import read_values
 
 
@@ -25,6 +28,31 @@ def routes(api: Blueprint) -> None:
     api.post("/services/<id:service_id>/instances")(_record_instance)
     api.post("/services/<id:service_id>/instances/<id:instance_id>/probe")(_probe)
     api.post("/services/<id:service_id>/instances/<id:instance_id>/seen")(_seen)
+
+
+INSTANCE = thing(
+    "Instance",
+    id=ID,
+    name=TEXT,
+    language=TEXT,
+    version=TEXT,
+    version_id=ID,
+    host=TEXT,
+    host_id=ID,
+    port=WHOLE,
+    tag=TEXT,
+    weight=WHOLE,
+    description=TEXT,
+    status=words(InstanceStatus),
+    status_str=words(status.name.lower() for status in InstanceStatus),
+    locked=YES_NO,
+    locked_by=maybe(TEXT),
+    is_maintain=YES_NO,
+    updated_by=TEXT,
+    updated=MOMENT,
+    evidence=words(Evidence),
+    probe_by=maybe(TEXT),
+)
 
 
 def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
@@ -54,8 +82,8 @@ def instance_json(row: fleet.InstanceRow) -> dict[str, Any]:
 
 
 @needs(Verb.VIEW)
+@call("What runs where", many(INSTANCE), asks=(*LIST, "version_id", "locked"))
 def _instances(service_id: int) -> Response:
-    only("page", "limit", "version_id", "locked")
     wanted = fleet.InstanceFilter(version_id=read_id("version_id"), locked=read_flag("locked"))
     if wanted.version_id is not None:
         catalog.version(service_id, wanted.version_id)  # another service's version is not an empty list, it is an error
@@ -63,6 +91,7 @@ def _instances(service_id: int) -> Response:
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("Record an instance that runs already", INSTANCE, 201, takes=InstanceForm)
 def _record_instance(service_id: int) -> Response:
     catalog.service(service_id)
     form = InstanceForm.read(read_values(InstanceForm.field_names()))
@@ -71,16 +100,16 @@ def _record_instance(service_id: int) -> Response:
 
 
 @needs(Verb.ROLL_OUT)
+@call("Have a worker ask the host which version runs there; `evidence` tells the answer", INSTANCE, 202)
 def _probe(service_id: int, instance_id: int) -> Response:
-    read_values(())
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())
     return answer(instance_json(fleet.instance(instance_id)), status=202)
 
 
 @needs(Verb.ROLL_OUT)
+@call("Mark the failure of an instance that runs its old version again as seen", INSTANCE)
 def _seen(service_id: int, instance_id: int) -> Response:
-    read_values(())
     fleet.instance_of(service_id, instance_id)
     see(instance_id, actor())
     return answer(instance_json(fleet.instance(instance_id)))

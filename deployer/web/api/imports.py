@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
+from deployer.domain.machine import NewHost
+from deployer.inventory import FORMATS
 from deployer.operations import imports as operations
 from deployer.operations.import_plan import ImportPlan
 from deployer.operations.imports import ImportChanged
 from deployer.web import importing
+from deployer.web.api.calls import call
 from deployer.web.api.envelope import answer
+from deployer.web.api.schema import ID, TEXT, WHOLE, each, many, thing, words
 from deployer.web.auth import actor, needs
 from deployer.web.errors import refusal
 from deployer.web.forms.imports import ConfirmedImportForm, ImportForm
@@ -24,6 +29,19 @@ def routes(api: Blueprint) -> None:
     """Add the calls to the blueprint."""
     api.post("/hosts/import/plan")(_plan_import)
     api.post("/hosts/import")(_import_hosts)
+
+
+PLAN = thing(
+    "ImportPlan",
+    plan=TEXT,
+    format=words(FORMATS),
+    added=many(thing("AddedHost", line=WHOLE, **{field.name: TEXT for field in fields(NewHost)})),
+    changed=many(thing("ChangedHost", line=WHOLE, id=ID, hostname=TEXT, changes=each(many(TEXT)))),
+    unchanged=many(TEXT),
+    refused=many(thing("RefusedHost", line=WHOLE, name=TEXT, why=many(TEXT))),
+    credentials=many(thing("AddedCredential", name=TEXT, path=TEXT)),
+    remarks=many(thing("ImportRemark", line=WHOLE, text=TEXT)),
+)
 
 
 def plan_json(upload: Upload, plan: ImportPlan, remarks: list[tuple[int, str]]) -> dict[str, Any]:
@@ -44,6 +62,7 @@ def plan_json(upload: Upload, plan: ImportPlan, remarks: list[tuple[int, str]]) 
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("What importing a file would change, host by host; changes nothing", PLAN, takes=ImportForm)
 def _plan_import() -> Response:
     upload = ImportForm.read(read_values(ImportForm.field_names())).upload()
     found = importing.read(upload)
@@ -51,6 +70,7 @@ def _plan_import() -> Response:
 
 
 @needs(Verb.MANAGE_FLEET)
+@call("Import a file, exactly as its plan said", PLAN, takes=ConfirmedImportForm)
 def _import_hosts() -> Response:
     form = ConfirmedImportForm.read(read_values(ConfirmedImportForm.field_names()))
     upload = form.upload()

@@ -7,13 +7,14 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from deployer.domain.access import Verb
+from deployer.domain.access import OF_SERVICE, Role, Verb
 from deployer.operations import roles as operations
 from deployer.queries import people, roles
+from deployer.web.api.calls import call
 from deployer.web.api.envelope import answer, when
+from deployer.web.api.schema import ID, MOMENT, TEXT, YES_NO, many, thing, words
 from deployer.web.auth import actor, needs
 from deployer.web.forms.roles import RoleForm, ServiceRoleForm
-from deployer.web.parameters import only
 from deployer.web.values import read_values
 
 
@@ -22,8 +23,19 @@ def routes(api: Blueprint) -> None:
     api.get("/people")(_people)
     api.post("/people/<id:user_id>/role")(_give)
     api.post("/people/<id:user_id>/services")(_give_for_service)
-    api.post("/people/<id:user_id>/disable", defaults={"active": False}, endpoint="disable")(_let_in)
-    api.post("/people/<id:user_id>/enable", defaults={"active": True}, endpoint="enable")(_let_in)
+    api.post("/people/<id:user_id>/disable")(_disable)
+    api.post("/people/<id:user_id>/enable")(_enable)
+
+
+PERSON = thing(
+    "Person",
+    id=ID,
+    name=TEXT,
+    role=words(Role),
+    services=many(thing("RoleForService", id=ID, name=TEXT, role=words(OF_SERVICE))),
+    active=YES_NO,
+    created=MOMENT,
+)
 
 
 def person_json(row: people.PersonRow, given: list[roles.ForService]) -> dict[str, Any]:
@@ -39,14 +51,15 @@ def person_json(row: people.PersonRow, given: list[roles.ForService]) -> dict[st
 
 
 @needs(Verb.VIEW)
+@call("Who may use the console, and what for", many(PERSON))
 def _people() -> Response:
-    only()
     rows = people.people()
     given = roles.of_people([row.id for row in rows])
     return answer([person_json(row, given.get(row.id, [])) for row in rows])
 
 
 @needs(Verb.ADMINISTER)
+@call("Give a role for everything", PERSON, takes=RoleForm)
 def _give(user_id: int) -> Response:
     form = RoleForm.read(read_values(RoleForm.field_names()))
     operations.give(user_id, form.role.value, actor())
@@ -54,6 +67,7 @@ def _give(user_id: int) -> Response:
 
 
 @needs(Verb.ADMINISTER)
+@call("Give a role for one service; `none` takes it away", PERSON, takes=ServiceRoleForm)
 def _give_for_service(user_id: int) -> Response:
     form = ServiceRoleForm.read(read_values(ServiceRoleForm.field_names()))
     operations.give_for_service(user_id, form.service_id.value, form.role.value, actor())
@@ -61,9 +75,16 @@ def _give_for_service(user_id: int) -> Response:
 
 
 @needs(Verb.ADMINISTER)
-def _let_in(user_id: int, active: bool) -> Response:
-    read_values(())
-    operations.let_in(user_id, active, actor())
+@call("Shut a person out, with all sessions and tokens", PERSON)
+def _disable(user_id: int) -> Response:
+    operations.let_in(user_id, False, actor())
+    return _as_they_are(user_id)
+
+
+@needs(Verb.ADMINISTER)
+@call("Let a person in again", PERSON)
+def _enable(user_id: int) -> Response:
+    operations.let_in(user_id, True, actor())
     return _as_they_are(user_id)
 
 

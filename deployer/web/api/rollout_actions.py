@@ -6,22 +6,43 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, request
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from deployer.domain.access import Verb
+from deployer.domain.errors import N_
 from deployer.domain.followup import LeftOut
+from deployer.domain.hosts import parse_host_ids
+from deployer.domain.token import parse_plan_token
 from deployer.operations import rollouts as operations
 from deployer.queries import rollouts
+from deployer.web.api.calls import call
 from deployer.web.api.envelope import answer
-from deployer.web.api.rollouts import rollout_json
+from deployer.web.api.rollouts import ACCEPTED, PLANNED_STEP, ROLLOUT, rollout_json
+from deployer.web.api.schema import ID, TEXT, WHOLE, many, maybe, more, thing
 from deployer.web.auth import actor, needs
 from deployer.web.following import FOLLOWUPS
-from deployer.web.forms.base import StrictForm
-from deployer.web.forms.followup import FollowUpForm, ResumeForm
-from deployer.web.parameters import only, read_one
+from deployer.web.forms.base import Parsed, StrictForm
+from deployer.web.parameters import read_one
 from deployer.web.values import read_values
 from deployer.web.words import note
+
+LEFT_OUT = many(thing("LeftOutHost", host_id=ID, host=TEXT, why=TEXT))
+FOLLOWED = more(ACCEPTED, "FollowUp", rollout_id=maybe(ID), left_out=LEFT_OUT)
+PREVIEW = thing(
+    "FollowUpPlan", plan=maybe(TEXT), steps=many(more(PLANNED_STEP, "FollowUpStep", wave=WHOLE)), left_out=LEFT_OUT
+)
+
+
+class HostsForm(StrictForm):
+    """Every host is meant when none is named. An empty list of hosts names none, and is refused."""
+
+    host = Parsed(N_("Hosts"), parse_host_ids, default="all")
+
+
+class HostsAndPlanForm(HostsForm):
+    """The same, and the token of the plan that was shown for exactly these hosts."""
+
+    plan = Parsed(N_("Plan"), parse_plan_token, empty=None)
 
 
 def routes(api: Blueprint) -> None:
@@ -36,30 +57,31 @@ def routes(api: Blueprint) -> None:
 
 
 @needs(Verb.ROLL_OUT)
+@call("Start no further host; those that are being worked on come to their end", ROLLOUT, 202)
 def _pause(rollout_id: int) -> Response:
-    read_values(())
     operations.pause(rollout_id, actor())
     return _as_it_is(rollout_id)
 
 
 @needs(Verb.ROLL_OUT)
+@call("Go on with the hosts that wait, or with these of them", ROLLOUT, 202, takes=HostsForm)
 def _resume(rollout_id: int) -> Response:
-    form = _read(ResumeForm)
+    form = HostsForm.read(read_values(HostsForm.field_names()))
     operations.resume(rollout_id, form.host.value, actor())
     return _as_it_is(rollout_id)
 
 
 @needs(Verb.ROLL_OUT)
+@call("End a rollout: start no further host", ROLLOUT, 202)
 def _cancel(rollout_id: int) -> Response:
-    read_values(())
     operations.cancel(rollout_id, actor())
     return _as_it_is(rollout_id)
 
 
 @needs(Verb.VIEW)
+@call("What would be done: {kind}", PREVIEW, asks=HostsForm.field_names(), conflicts=True)
 def _preview(rollout_id: int, kind: str) -> Response:
-    only("host")
-    form = ResumeForm.read({"host": read_one("host") if "host" in request.args else "all"})
+    form = HostsForm.read({"host": read_one("host")} if "host" in request.args else {})
     if FOLLOWUPS[kind].begins_later(rollouts.rollout(rollout_id)):
         return answer({"plan": None, "steps": [], "left_out": []})
     found = FOLLOWUPS[kind].preview(rollout_id, form.host.value)
@@ -77,8 +99,9 @@ def _preview(rollout_id: int, kind: str) -> Response:
 
 
 @needs(Verb.ROLL_OUT)
+@call("Start a rollout that follows this one: {kind}", FOLLOWED, 202, takes=HostsAndPlanForm)
 def _follow(rollout_id: int, kind: str) -> Response:
-    form = _read(FollowUpForm)
+    form = HostsAndPlanForm.read(read_values(HostsAndPlanForm.field_names()))
     found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value, None)
     accepted = found.accepted
     data = {
@@ -87,13 +110,6 @@ def _follow(rollout_id: int, kind: str) -> Response:
         "left_out": _told(found.left_out),
     }
     return answer(data, status=202)
-
-
-def _read(form: type[StrictForm]) -> Any:
-    """The form's fields; every host is meant when none is named. An empty list of hosts names none, and is refused."""
-    values: MultiDict[str, str] = read_values(form.field_names())
-    values.setdefault("host", "all")
-    return form.read(values)
 
 
 def _as_it_is(rollout_id: int) -> Response:

@@ -11,15 +11,18 @@ from werkzeug.wrappers import Response
 from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.domain.plan import StartRollout, parse_action
+from deployer.domain.status import Action, OnFailure, Origin, RolloutState, StepState
 from deployer.domain.token import PlanChanged
 from deployer.operations import rollouts as operations
 from deployer.queries import catalog, plans, rollouts
 from deployer.queries import steps as step_queries
-from deployer.web.api.envelope import answer, listed, read_slice, when
+from deployer.web.api.calls import call
+from deployer.web.api.envelope import LIST, answer, listed, read_slice, when
+from deployer.web.api.schema import ID, MOMENT, TEXT, WHOLE, YES_NO, many, maybe, more, thing, words
 from deployer.web.auth import actor, needs
 from deployer.web.errors import refusal
 from deployer.web.forms.rollout import RolloutForm
-from deployer.web.parameters import only, read_id
+from deployer.web.parameters import read_id
 from deployer.web.values import read_values
 
 
@@ -30,6 +33,69 @@ def routes(api: Blueprint) -> None:
     api.post("/services/<id:service_id>/versions/<id:version_id>/<action>/plan")(_plan)
     api.get("/rollouts")(_rollouts)
     api.get("/rollouts/<id:rollout_id>")(_rollout)
+
+
+ROLLOUT = thing(
+    "Rollout",
+    id=ID,
+    service_id=ID,
+    service=TEXT,
+    action=words(Action),
+    from_version=TEXT,
+    to_version=TEXT,
+    state=words(RolloutState),
+    reason=TEXT,
+    origin=maybe(words(Origin)),
+    origin_id=maybe(ID),
+    undone_by=maybe(ID),
+    wave=WHOLE,
+    waves=WHOLE,
+    wave_size=TEXT,
+    stop_after=WHOLE,
+    pause_after_first=YES_NO,
+    on_failure=words(OnFailure),
+    paused_by=TEXT,
+    created_by=TEXT,
+    created=MOMENT,
+    finished=maybe(MOMENT),
+    **dict.fromkeys(("hosts", "queued", "running", "succeeded", "failed", "cancelled", "skipped"), WHOLE),
+)
+STEP = thing(
+    "Step",
+    id=ID,
+    instance_id=ID,
+    host_id=ID,
+    host=TEXT,
+    state=words(StepState),
+    wave=WHOLE,
+    attempt=WHOLE,
+    phase=TEXT,
+    failure=TEXT,
+    error=TEXT,
+    from_version=TEXT,
+    to_version=TEXT,
+    running_version=maybe(TEXT),
+    started=maybe(MOMENT),
+    finished=maybe(MOMENT),
+    log=many(TEXT),
+)
+PLANNED_STEP = thing("PlannedStep", host_id=ID, host=TEXT, from_version=TEXT, to_version=TEXT)
+PLAN = thing(
+    "Plan",
+    plan=TEXT,
+    action=words(Action),
+    from_version=TEXT,
+    to_version=TEXT,
+    wave_size=TEXT,
+    stop_after=WHOLE,
+    pause_after_first=YES_NO,
+    on_failure=words(OnFailure),
+    hosts=WHOLE,
+    crosses=many(thing("CrossedVersion", version=TEXT, why=TEXT)),
+    waves=many(many(PLANNED_STEP)),
+)
+TARGET = thing("Target", id=ID, version=TEXT, enable=YES_NO)
+ACCEPTED = thing("Accepted", rollout_id=ID, accepted=many(ID))
 
 
 def rollout_json(row: rollouts.RolloutRow) -> dict[str, Any]:
@@ -118,8 +184,8 @@ def step_json(row: step_queries.StepRow) -> dict[str, Any]:
 
 
 @needs(Verb.VIEW)
+@call("Where hosts can go from this version by {action}, newest first", many(TARGET))
 def _targets(service_id: int, version_id: int, action: str) -> Response:
-    only()
     found = catalog.targets(service_id, version_id, parse_action(action))
     return answer([{"id": one.id, "version": one.label, "enable": one.enable} for one in found])
 
@@ -132,11 +198,13 @@ def _asked(service_id: int, version_id: int, action: str) -> StartRollout:
 
 
 @needs(Verb.ROLL_OUT)
+@call("What would be done by {action}, host by host; changes nothing", PLAN, takes=RolloutForm)
 def _plan(service_id: int, version_id: int, action: str) -> Response:
     return answer(plan_json(plans.rollout(_asked(service_id, version_id, action))))
 
 
 @needs(Verb.ROLL_OUT)
+@call("Start: {action} hosts that run this version now", ACCEPTED, 202, takes=RolloutForm)
 def _start(service_id: int, version_id: int, action: str) -> Response:
     command = _asked(service_id, version_id, action)
     try:
@@ -149,13 +217,13 @@ def _start(service_id: int, version_id: int, action: str) -> Response:
 
 
 @needs(None)
+@call("The rollouts that you see, newest first", many(ROLLOUT), asks=(*LIST, "service_id"))
 def _rollouts() -> Response:
-    only("page", "limit", "service_id")
     return listed(rollouts.rollouts(read_slice(), read_id("service_id"), actor().sees), rollout_json)
 
 
 @needs(Verb.VIEW)
+@call("A rollout, with its steps and the last lines of their logs", more(ROLLOUT, "RolloutWithSteps", steps=many(STEP)))
 def _rollout(rollout_id: int) -> Response:
-    only()
     row = rollouts.rollout(rollout_id)
     return answer(rollout_json(row) | {"steps": [step_json(step) for step in step_queries.steps(rollout_id)]})

@@ -7,18 +7,33 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
+from deployer.domain.access import Scope
 from deployer.operations import tokens as operations
 from deployer.queries import people
+from deployer.web.api.calls import call
 from deployer.web.api.envelope import answer, when
+from deployer.web.api.schema import ID, MOMENT, TEXT, many, maybe, thing, words
 from deployer.web.auth import actor, needs
-from deployer.web.parameters import only
-from deployer.web.values import read_values
 
 
 def routes(api: Blueprint) -> None:
     """Mount the calls."""
     api.get("/tokens")(_tokens)
     api.post("/tokens/<id:token_id>/revoke")(_revoke)
+
+
+TOKEN = thing(
+    "Token",
+    id=ID,
+    name=TEXT,
+    scope=words(Scope),
+    services=maybe(many(TEXT)),
+    created=MOMENT,
+    expires=maybe(MOMENT),
+    revoked=maybe(MOMENT),
+    used=maybe(MOMENT),
+    used_from=TEXT,
+)
 
 
 def token_json(row: people.TokenRow) -> dict[str, Any]:
@@ -37,14 +52,14 @@ def token_json(row: people.TokenRow) -> dict[str, Any]:
 
 
 @needs(None)
+@call("The tokens of the owner of the one that is sent; never a secret", many(TOKEN))
 def _tokens() -> Response:
-    only()
     return answer([token_json(row) for row in people.tokens_of(actor().name)])
 
 
 @needs(None)
+@call("End one of these tokens, at once", TOKEN)
 def _revoke(token_id: int) -> Response:
-    read_values(())
     operations.revoke_token(actor().name, token_id, actor().name)
     (row,) = [one for one in people.tokens_of(actor().name) if one.id == token_id]
     return answer(token_json(row))

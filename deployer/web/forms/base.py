@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -11,6 +12,7 @@ from wtforms.validators import StopValidation
 from wtforms.widgets import TextInput
 
 from deployer.domain.errors import N_, Invalid, Refused
+from deployer.domain.ids import parse_id
 from deployer.web.words import whole
 
 
@@ -101,26 +103,55 @@ class StrictForm(Form):  # type: ignore[misc]
             raise RefusedInput(refusals)
 
 
-def by(parse: Callable[..., Any], field: str, *args: Any) -> Callable[[str], Any]:
+@dataclass(frozen=True)
+class Bound:
+    """A domain reader bound to the name of its field."""
+
+    parse: Callable[..., Any]
+    field: str
+    args: tuple[Any, ...]
+
+    def __call__(self, text: str) -> Any:
+        return self.parse(text, self.field, *self.args)
+
+
+def by(parse: Callable[..., Any], field: str, *args: Any) -> Bound:
     """A domain reader of ``domain.names`` bound to the name of its field."""
-    return lambda text: parse(text, field, *args)
+    return Bound(parse, field, args)
 
 
-_YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on": True}
+def parse_an_id(text: str, field: str) -> int:
+    """The id of a thing that is there to choose. Raises Invalid on ``field``."""
+    value = parse_id(text)
+    if value is None:
+        raise Invalid(N_("This is not an id."), N_("Choose one from the list, or send its whole number."), field)
+    return value
 
 
-def yes_no(field: str) -> Callable[[str], bool]:
-    """A reader of what a tick box or a JSON boolean says."""
-    return one_of(field, _YES_NO, N_("This is neither yes nor no."), N_("Give true or false."))
+YES_NO = {"true": True, "false": False, "1": True, "0": False, "y": True, "on": True}
 
 
-def one_of(field: str, choices: Mapping[str, Any], message: str, hint: str) -> Callable[[str], Any]:
+@dataclass(frozen=True)
+class OneOf:
     """A reader that takes exactly the keys of ``choices``."""
 
-    def parse(text: str) -> Any:
-        try:
-            return choices[text]
-        except KeyError:
-            raise Invalid(message, hint, field, {"choices": ", ".join(choices)}) from None
+    field: str
+    choices: Mapping[str, Any]
+    message: str
+    hint: str
 
-    return parse
+    def __call__(self, text: str) -> Any:
+        try:
+            return self.choices[text]
+        except KeyError:
+            raise Invalid(self.message, self.hint, self.field, {"choices": ", ".join(self.choices)}) from None
+
+
+def yes_no(field: str) -> OneOf:
+    """A reader of what a tick box or a JSON boolean says."""
+    return OneOf(field, YES_NO, N_("This is neither yes nor no."), N_("Give true or false."))
+
+
+def one_of(field: str, choices: Mapping[str, Any], message: str, hint: str) -> OneOf:
+    """A reader that takes exactly the keys of ``choices``."""
+    return OneOf(field, choices, message, hint)

@@ -24,8 +24,9 @@ _STATUS = one_of(
 )
 
 
-def _recipe_text(text: str) -> str:
-    return text  # judged as a whole by parse_recipe, with the others
+def recipe_text(text: str) -> str:
+    """As it is: the recipe is judged as a whole by parse_recipe."""
+    return text
 
 
 class ServiceForm(StrictForm):
@@ -37,18 +38,18 @@ class ServiceForm(StrictForm):
     build_orig = Parsed(N_("Built by"), by(parse_text, "build_orig", 200), empty="")
     build_url = Parsed(N_("Build address"), by(parse_url, "build_url"), empty="")
     compare_url = Parsed(N_("Address that compares two versions"), by(parse_compare_url, "compare_url"), empty="")
-    kind = Parsed(N_("Recipe"), _recipe_text, empty="release")
-    restart = Parsed(N_("Restart command"), _recipe_text, empty="")
-    deploy = Parsed(N_("Deploy command"), _recipe_text, empty="")
-    timeout = Parsed(N_("Time limit of the command, seconds"), _recipe_text, empty="")
-    keep = Parsed(N_("Releases kept on the host"), _recipe_text, empty="")
-    health = Parsed(N_("Health check"), _recipe_text, empty="")
-    health_path = Parsed(N_("Path of the health check"), _recipe_text, empty="")
-    health_command = Parsed(N_("Command of the health check"), _recipe_text, empty="")
-    health_timeout = Parsed(N_("Time limit of the health check, seconds"), _recipe_text, empty="")
-    probe = Parsed(N_("Probe"), _recipe_text, empty="")
-    probe_path = Parsed(N_("Path of the probe"), _recipe_text, empty="")
-    probe_command = Parsed(N_("Command of the probe"), _recipe_text, empty="")
+    kind = Parsed(N_("Recipe"), recipe_text, empty="release")
+    restart = Parsed(N_("Restart command"), recipe_text, empty="")
+    deploy = Parsed(N_("Deploy command"), recipe_text, empty="")
+    timeout = Parsed(N_("Time limit of the command, seconds"), recipe_text, empty="")
+    keep = Parsed(N_("Releases kept on the host"), recipe_text, empty="")
+    health = Parsed(N_("Health check"), recipe_text, empty="")
+    health_path = Parsed(N_("Path of the health check"), recipe_text, empty="")
+    health_command = Parsed(N_("Command of the health check"), recipe_text, empty="")
+    health_timeout = Parsed(N_("Time limit of the health check, seconds"), recipe_text, empty="")
+    probe = Parsed(N_("Probe"), recipe_text, empty="")
+    probe_path = Parsed(N_("Path of the probe"), recipe_text, empty="")
+    probe_command = Parsed(N_("Command of the probe"), recipe_text, empty="")
 
     def check(self) -> None:
         """As for any form, and then the recipe as a whole."""

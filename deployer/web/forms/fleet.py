@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from wtforms.widgets import TextArea
 
 from deployer.domain.errors import N_, Invalid
-from deployer.domain.ids import parse_id
 from deployer.domain.names import parse_name, parse_port, parse_text
 from deployer.operations.fleet import NewInstance
-from deployer.web.forms.base import Parsed, StrictForm, by, yes_no
+from deployer.web.forms.base import Parsed, StrictForm, by, parse_an_id, yes_no
 
 MAX_WEIGHT = 10_000
 
 
-def _id(field: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        value = parse_id(text)
-        if value is None:
-            raise Invalid(N_("This is not an id."), N_("Choose one from the list, or send its whole number."), field)
-        return value
-
-    return parse
-
-
-def _weight(text: str) -> int:
+def parse_weight(text: str) -> int:
+    """How much of the traffic an instance is meant for. Raises Invalid on ``weight``."""
     if re.fullmatch(r"0|[1-9][0-9]{0,4}", text, re.ASCII) and int(text) <= MAX_WEIGHT:
         return int(text)
     raise Invalid(
@@ -40,11 +29,11 @@ def _weight(text: str) -> int:
 class InstanceForm(StrictForm):
     """A service that runs on a host already."""
 
-    host_id = Parsed(N_("Host"), _id("host_id"))
-    version_id = Parsed(N_("Version that runs there"), _id("version_id"))
+    host_id = Parsed(N_("Host"), by(parse_an_id, "host_id"))
+    version_id = Parsed(N_("Version that runs there"), by(parse_an_id, "version_id"))
     port = Parsed(N_("Port"), by(parse_port, "port"))
     tag = Parsed(N_("Tag"), by(parse_name, "tag"), empty="")
-    weight = Parsed(N_("Weight"), _weight, empty=0)
+    weight = Parsed(N_("Weight"), parse_weight, empty=0)
     description = Parsed(N_("Description"), by(parse_text, "description", 2000), empty="", widget=TextArea())
     is_maintain = Parsed(N_("In maintenance"), yes_no("is_maintain"), empty=False)
 

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from deployer.domain.access import OF_SERVICE, Role
-from deployer.domain.errors import N_, Invalid
-from deployer.domain.ids import parse_id
-from deployer.web.forms.base import Parsed, StrictForm, one_of
-
-
-def _service(text: str) -> int:
-    found = parse_id(text)
-    if found is None:
-        raise Invalid(N_("This is not an id."), N_("Choose a service."), "service_id")
-    return found
-
+from deployer.domain.errors import N_
+from deployer.web.forms.base import Parsed, StrictForm, by, one_of, parse_an_id
 
 _MESSAGES = (N_("There is no such role."), N_("Use one of: %(choices)s."))
 
@@ -27,5 +18,5 @@ class RoleForm(StrictForm):
 class ServiceRoleForm(StrictForm):
     """A role for one service; ``none`` takes it away."""
 
-    service_id = Parsed(N_("Service"), _service)
+    service_id = Parsed(N_("Service"), by(parse_an_id, "service_id"))
     role = Parsed(N_("Role"), one_of("role", {role.value: role for role in (Role.NONE, *OF_SERVICE)}, *_MESSAGES))
