@@ -14,6 +14,7 @@ from deployer.operations.transaction import Of, audit, transaction
 
 EVERY = timedelta(seconds=60)
 MOST = 200  # characters of what was called
+REDIS = "(Redis)"  # no person can be called so
 
 
 def record(who: Actor, verb: Verb, service_id: int | None, what: str) -> None:
@@ -27,12 +28,23 @@ def record(who: Actor, verb: Verb, service_id: int | None, what: str) -> None:
             audit(who.name, verb.value, noun, service_id or 0, Of(service_id, refused=True), call=what[:MOST])
 
 
+def record_forgery(what: str) -> None:
+    """Remember that somebody who can write to Redis put a job there that is none of ours; no worker did it."""
+    if not _was_tried(REDIS, "forge"):
+        with transaction():
+            audit(REDIS, "forge", "job", 0, Of(refused=True), call=what[:MOST])
+
+
 def _is_known(who: Actor, verb: Verb, service_id: int | None) -> bool:
+    return _was_tried(who.name, verb.value, service_id)
+
+
+def _was_tried(actor: str, verb: str, service_id: int | None = None) -> bool:
     query = select(AuditEntry.id).where(
         AuditEntry.at > utc_now() - EVERY,
         AuditEntry.refused,
-        AuditEntry.actor == who.name,
-        AuditEntry.verb == verb.value,
+        AuditEntry.actor == actor,
+        AuditEntry.verb == verb,
         AuditEntry.service_id.is_not_distinct_from(service_id),
     )
     return db.session.execute(query.limit(1)).first() is not None

@@ -68,6 +68,7 @@ SENTENCES = {
     ("user", "change_password"): N_("%(who)s changed the password of %(name)s"),
     ("user", "link"): N_("%(who)s let %(name)s sign in elsewhere"),
     ("token", "create"): N_("%(who)s made the token %(name)s of %(user)s"),
+    ("job", "forge"): N_("A job in Redis was none of this console's and was refused: %(call)s"),
     ("token", "revoke"): N_("%(who)s revoked the token %(name)s of %(user)s"),
 }
 OTHER = N_("%(who)s did this to %(noun)s %(id)s: %(verb)s")
@@ -99,7 +100,7 @@ def did(line: AuditLine) -> str:
 def told(line: AuditLine) -> str:
     """Who did what, in one sentence without its end."""
     facts: dict[str, Any] = {**line.facts, "who": line.actor, "id": line.noun_id, "noun": line.noun, "verb": line.verb}
-    if line.refused:
+    if line.refused and line.noun != "job":
         tried = TRIED.get(Verb(line.verb)) if line.verb in set(Verb) else None
         facts["what"] = gettext(tried) if tried else line.verb
         message = REFUSED
