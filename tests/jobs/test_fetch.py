@@ -6,13 +6,19 @@ import asyncio
 import gc
 import hashlib
 import socket
+import ssl
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from deployer import artifacts
 from deployer.domain.network import Permitted, parse_networks
@@ -277,3 +283,63 @@ def test_a_proxy_of_the_environment_does_not_choose_the_address(
         assert (source.asked, proxy.asked) == (1, 0)
     finally:
         proxy.close()
+
+
+class Secure(Source):
+    """A server with a certificate that nobody has signed."""
+
+    def __init__(self, directory: Path) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        self.file = directory / "certificate.pem"
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        self.file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, *form) + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.file)
+        super().__init__()
+        self.url = self.url.replace("http:", "https:")
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            secured = self.context.wrap_socket(connection, server_side=True)
+        except OSError:
+            connection.close()
+            return
+        super()._serve(secured)
+
+
+@pytest.fixture
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    found = Secure(tmp_path_factory.mktemp("secure"))
+    yield found
+    found.close()
+
+
+def test_over_tls_only_a_server_with_a_trusted_certificate_is_believed(
+    tmp_path: Path, secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(fetch.FetchFailed, match="certificate verify failed"):
+        get(tmp_path, secure.url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure.file))
+    with pytest.raises(fetch.FetchFailed, match="certificate verify failed"):
+        get(tmp_path, secure.url.replace("127.0.0.1", "localhost"))
+    assert get(tmp_path, secure.url)
+
+
+def test_no_redirect_leads_from_tls_to_none(
+    tmp_path: Path, secure: Secure, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure.file))
+    answer = f"HTTP/1.1 302 Found\r\nLocation: {source.url}\r\nContent-Length: 0\r\n\r\n".encode()
+    secure.speak = lambda say: say(answer)
+    with pytest.raises(fetch.FetchFailed, match="without TLS"):
+        get(tmp_path, secure.url)
+    assert source.asked == 0
