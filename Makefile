@@ -55,6 +55,21 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
+# Apart from `make test`, because it asks somebody else: it fails when nothing could be looked up.
+.PHONY: audit
+audit: $(VENV)/.installed-dev ## Look for known vulnerabilities in what the lock files name (needs the network)
+	@test -x $(BIN)/pip-audit || $(PIP) install --quiet pip-audit
+	@for lock in requirements.lock requirements-dev.lock; do \
+		if $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$lock >$(VENV)/audit.log 2>&1; then \
+			echo "$$lock: nothing is known."; \
+		elif grep -q '^Traceback\|^ERROR' $(VENV)/audit.log; then \
+			tail -n 1 $(VENV)/audit.log; \
+			echo "$$lock was NOT looked up: the vulnerability service did not answer. Try again with a network." >&2; exit 1; \
+		else \
+			cat $(VENV)/audit.log; exit 1; \
+		fi; \
+	done
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Measure the claim of instances against a bare UPDATE
 	@$(BIN)/python -m bench.claim $(ARGS)

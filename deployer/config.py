@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from deployer import private_files
 from deployer.domain.identity import Allowed
+from deployer.domain.network import NOTHING_MORE, Permitted, parse_networks
 
 MAX_SOCKET_PATH = 100  # bytes; the kernels take 103 to 107
 DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -60,6 +61,7 @@ class Settings:
     proxies: int = 0  # in front of us, each of which adds to X-Forwarded-For
     provider: Provider | None = None
     slots: int = 50  # steps at a time in one worker
+    permitted: Permitted = NOTHING_MORE  # to which addresses workers may connect beside the usual ones
 
     @property
     def artifacts(self) -> Path:
@@ -99,6 +101,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         secure_cookies=env.get("DEPLOYER_SECURE_COOKIES", "") == "1",
         provider=_provider(env),
         proxies=_proxies(env.get("DEPLOYER_PROXIES") or "0"),
+        permitted=_permitted(env.get("DEPLOYER_ALLOWED_NETWORKS") or ""),
     )
 
 
@@ -153,6 +156,16 @@ def _proxies(text: str) -> int:
         f"DEPLOYER_PROXIES is not a number from 0 to {MAX_PROXIES}. Write how many proxies a request passes before it "
         "comes here, as 1 for one nginx; 0 when browsers come here themselves."
     )
+
+
+def _permitted(text: str) -> Permitted:
+    try:
+        return Permitted(parse_networks(text))
+    except ValueError:
+        raise BadSettings(
+            "DEPLOYER_ALLOWED_NETWORKS is not a list of networks. Write networks and addresses with commas between "
+            "them, as 10.0.0.0/8,192.0.2.7; of a network, all bits after its prefix are 0."
+        ) from None
 
 
 def _database_url(text: str) -> str:

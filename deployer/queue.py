@@ -10,16 +10,17 @@ import contextlib
 import logging
 import os
 import random
+import re
 import select
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 import redis
 from flask import current_app
 from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import DequeueTimeout, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
@@ -30,6 +31,10 @@ NAME = "deployer"
 DRAIN = "deployer.jobs.drain.drain"
 ALLOWED = frozenset({DRAIN})
 TICK_SECONDS = 5
+JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+FIELDS = ("data", "created_at", "origin", "timeout")  # that are read of a job's hash
+MAX_FIELD = 4096  # bytes; ours have less than 200
+MAX_SHOWN = 80  # characters of what a forged job says
 
 
 class ForgedJob(Exception):
@@ -37,27 +42,80 @@ class ForgedJob(Exception):
 
 
 class SafeJob(Job):
-    """A job that can only be one of ours."""
+    """A job that can only be one of ours. What else is found in its place is not even fetched when it is large."""
+
+    # Hears of every job that was refused. Of the class, because RQ makes the jobs.
+    on_refused: ClassVar[Callable[[str], None]] = lambda _what: None
 
     def _deserialize_data(self) -> None:
         super()._deserialize_data()  # type: ignore[no-untyped-call]
-        arguments: Any = self._args or ()
-        plain = all(type(argument) is int for argument in arguments)
-        if self._func_name not in ALLOWED or self._instance is not None or self._kwargs or not plain:
-            raise ForgedJob(f"job {self.id} names something this worker does not do; it was refused")
+        arguments: Any = self._args
+        if self._func_name not in ALLOWED or self._instance is not None or self._kwargs:
+            raise ForgedJob(f"it names {ascii(self._func_name)[:MAX_SHOWN]}")
+        if not isinstance(arguments, list) or [type(argument) for argument in arguments] != [int]:
+            raise ForgedJob("its arguments are none of ours")
+
+    def refresh(self) -> None:
+        """Read the job's hash. Raises NoSuchJobError when it is gone, DequeueTimeout when it is none of ours."""
+        try:
+            found = self._fields()
+            if found:
+                self.restore(found)
+        except redis.ConnectionError:
+            raise
+        except Exception as problem:
+            refuse(f"job {self.id}: {str(problem) or 'it cannot be read'}")
+            with contextlib.suppress(redis.ResponseError):
+                self.connection.delete(self.key)
+            # The worker looks around and goes on with the next; anything else would end it.
+            raise DequeueTimeout(0, self.key) from problem
+        if not found:
+            raise NoSuchJobError(f"no such job: {self.key}")
+
+    def _fields(self) -> dict[bytes, bytes]:
+        """What a bell consists of, and nothing else: no callbacks, no webhooks, no dependencies."""
+        with self.connection.pipeline() as pipeline:
+            for name in FIELDS:
+                pipeline.hstrlen(self.key, name)
+            if max(pipeline.execute()) > MAX_FIELD:
+                raise ForgedJob(f"it is larger than {MAX_FIELD} bytes")
+        values = self.connection.hmget(self.key, FIELDS)
+        return {
+            name.encode(): cast(bytes, value) for name, value in zip(FIELDS, values, strict=True) if value is not None
+        }
 
     def restore(self, raw_data: Any) -> Any:
-        """Read the job's hash; names of callbacks and webhooks in it are dropped, we never set any."""
-        try:
-            result = super().restore(raw_data)
-            self._deserialize_data()
-        except Exception as problem:
-            # To RQ this job is not there, and it goes on with the next; anything else would end the worker.
-            log.error("a job in Redis was refused: %s", problem)
-            raise NoSuchJobError(str(problem)) from problem
-        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
-        self.webhooks = []
+        """RQ's reading of the hash, and whether it is one of ours."""
+        result = super().restore(raw_data)
+        self._deserialize_data()
         return result
+
+
+class SafeQueue(Queue):
+    """A queue that no entry and no other thing under its name can make a worker stumble over."""
+
+    @classmethod
+    def lpop(cls, queue_keys: Any, timeout: int | None, connection: Any = None) -> Any:
+        """Take the next entry off. Raises DequeueTimeout when there is none, or one that cannot be a job's id."""
+        try:
+            found = super().lpop(queue_keys, timeout, connection)
+        except redis.ResponseError as problem:  # the worker waits for a moment and tries again
+            raise redis.ConnectionError(f"the queue cannot be read: {problem}") from problem
+        if found is not None and not JOB_ID.fullmatch(found[1]):
+            refuse("an entry of the queue cannot be the id of a job")
+            raise DequeueTimeout(timeout, queue_keys)
+        return found
+
+    @classmethod
+    def lmove(cls, connection: Any, queue_key: str, timeout: int | None) -> Any:
+        """The same: a bell that is lost is rung again, so nothing of it is kept while it is answered."""
+        return cls.lpop([queue_key], timeout, connection)
+
+
+def refuse(what: str) -> None:
+    """Somebody put something into Redis that is none of ours."""
+    log.error("a job in Redis was refused: %s", what)
+    SafeJob.on_refused(what)
 
 
 @dataclass(frozen=True)
@@ -68,6 +126,7 @@ class Hooks:
     on_fork: Callable[[], None]  # first thing in each work-horse
     on_stop: Callable[[], None]  # in a work-horse whose worker was told to stop; called from a signal handler
     on_lost: Callable[[int], None]  # in the worker, when the work-horse of this process id did not end by itself
+    on_refused: Callable[[str], None]  # in the worker, when what it found in Redis was none of ours
 
 
 class SafeWorker(Worker):
@@ -81,10 +140,12 @@ class SafeWorker(Worker):
 
     def __init__(self, connection: redis.Redis, hooks: Hooks) -> None:
         self.hooks = hooks
+        SafeJob.on_refused = hooks.on_refused
         super().__init__(
             [_queue(connection)],
             connection=connection,
             job_class=SafeJob,
+            queue_class=SafeQueue,
             serializer=JSONSerializer,
             worker_ttl=TICK_SECONDS + 15,  # RQ waits for a job for this less 15 seconds, then looks around
             maintenance_interval=TICK_SECONDS - 1,
@@ -103,7 +164,6 @@ class SafeWorker(Worker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Take the bell off Redis, answer it in a forked work-horse, and see how that ends."""
         with contextlib.suppress(redis.RedisError):
-            self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
             self.connection.delete(job.key)
         self._state = WorkerStatus.BUSY
         self.fork_work_horse(job, queue)
@@ -205,8 +265,8 @@ def ring_if_silent() -> None:
             _enqueue(connection, 0)
 
 
-def _queue(connection: redis.Redis) -> Queue:
-    return Queue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
+def _queue(connection: redis.Redis) -> SafeQueue:
+    return SafeQueue(NAME, connection=connection, job_class=SafeJob, serializer=JSONSerializer)
 
 
 def _enqueue(connection: redis.Redis, rollout_id: int) -> None:

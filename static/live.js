@@ -82,7 +82,9 @@
     const status = event.detail.ctx.response.status;
     // A form that shows its refusals says for which statuses it is swapped.
     if (isPoll(event) || status === 401 || event.detail.ctx.sourceElement?.hasAttribute(`hx-status:${status}`)) return;
-    tell(flash.dataset.refused.replace("{status}", status));
+    const token = event.detail.ctx.response.headers.get("X-Fresh-Token");
+    for (const field of token ? document.querySelectorAll("input[name=csrf_token]") : []) field.value = token;
+    tell(token ? flash.dataset.again : flash.dataset.refused.replace("{status}", status));
   });
   document.addEventListener("htmx:error", (event) => {
     if (isPoll(event)) connected(false);

@@ -18,7 +18,7 @@ from deployer.remote.runner import CommandResult, RunnerError
 
 assert ssh_failures  # its failures are among those of RunnerError
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = {
     "service_id": "S",
     "version_id": "V",
@@ -88,6 +88,16 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+SECURITY = (ROOT / "SECURITY.md").read_text()
+
+
+@pytest.mark.parametrize("cited", sorted(set(re.findall(r"`([\w/.-]+\.(?:py|toml)(?:::\w+)?)`", SECURITY))))
+def test_what_the_security_document_cites_is_there(cited: str) -> None:
+    file, _, name = cited.partition("::")
+    assert (ROOT / file).is_file()
+    assert not name or re.search(rf"^(?:async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)

@@ -66,6 +66,16 @@ def _redis(settings: Settings) -> str:
     return "It is not running. The worker starts it: deployer worker"
 
 
+def _networks(settings: Settings) -> str:
+    wide = [str(network) for network in settings.permitted.networks if network.prefixlen == 0]
+    if not wide:
+        return ""
+    return (
+        f"DEPLOYER_ALLOWED_NETWORKS has {' and '.join(wide)}: whoever records a build has workers ask any address. "
+        "Name the networks in which artifacts are."
+    )
+
+
 def _people(_settings: Settings) -> str:
     try:
         found = db.session.execute(select(User.id).where(User.active).limit(1)).scalar()
@@ -85,6 +95,7 @@ def _workers(_settings: Settings) -> str:
 
 CHECKS: dict[str, Check] = {
     "Settings": lambda settings: " ".join(dangers(settings, os.environ)),
+    "Networks": _networks,
     "Home": _home,
     "Database": _database,
     "Redis": _redis,

@@ -133,6 +133,8 @@ class _Children:
             "DATABASE_URL": self._settings.database_url,
             "REDIS_URL": self._settings.redis_url,
             "SECRET_KEY": self._settings.secret_key,
+            # Everything of the demo is on this machine, also artifacts that are tried out.
+            "DEPLOYER_ALLOWED_NETWORKS": os.environ.get("DEPLOYER_ALLOWED_NETWORKS") or "127.0.0.0/8,::1",
         }
         self.adopt(name, lifetime.spawn(argv, self.log(name), env=environment, pass_fds=pass_fds), self.log(name))
 

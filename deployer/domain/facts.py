@@ -23,7 +23,7 @@ PROGRAM = """
 say() { printf 'deployer:%s=%s\\n' "$1" "$2"; }
 say clock "$(date +%s)"
 say user "$(id -un 2>/dev/null || id -u)"
-for program in flock setsid tar find grep tail sha256sum readlink; do
+for program in flock setsid tar awk find grep tail sha256sum readlink; do
   command -v "$program" >/dev/null || say missing "$program"
 done
 case $(mv --help 2>&1) in *-T*) ;; *) say missing 'mv -T' ;; esac

@@ -19,6 +19,7 @@ _HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCI
 _NUMBER_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _URL = re.compile(r"""https?://[^\x00-\x20\x7f-\U0010ffff"<>\\^`{|}]+""", re.ASCII | re.IGNORECASE)
 
 
@@ -166,5 +167,9 @@ def _is_address(host: str) -> bool:
 
 
 def _unprintable(text: str, but: str = "") -> bool:
-    """Whether ``text`` has control characters or lone surrogates, which neither databases nor terminals take well."""
-    return any(unicodedata.category(character) in ("Cc", "Cs") and character not in but for character in text)
+    """Whether ``text`` has control characters or lone surrogates, which neither databases nor terminals take well, or
+    what turns the direction of text around, with which it reads as what it is not."""
+    return any(
+        (unicodedata.category(character) in ("Cc", "Cs") and character not in but) or character in _TURNS
+        for character in text
+    )

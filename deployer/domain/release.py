@@ -1,8 +1,8 @@
 """The commands of a deployment, as data: what to run on a host, with which environment, within which time.
 
 Nothing here runs anything, and nothing is ever formatted into shell text: programs are constants, values travel as
-arguments and environment. A host needs a POSIX shell, tar, find, grep, head, tail, sha256sum, readlink and ``mv -T``,
-which is any Linux.
+arguments and environment. A host needs a POSIX shell, tar, awk, find, grep, head, tail, sha256sum, readlink and
+``mv -T``, which is any Linux.
 
 On the host, below ``<directory>/<service>``::
 
@@ -16,6 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+MOST_MEMBERS = 250_000  # of an archive
+MOST_BYTES = 16 * 1024**3  # that it unpacks to
 
 _FAIL = """
 set -eu
@@ -63,7 +66,8 @@ fi
 """
 )
 
-# root, label, sha256. A release appears under its name only when it is complete, and nothing else stays behind.
+# root, label, sha256, most members, most bytes unpacked. A release appears under its name only when it is complete, and
+# nothing else stays behind.
 # Whatever the archive says, no member runs as its owner, none can be written by others, and none shuts us out.
 UNPACK = (
     _FAIL
@@ -83,6 +87,12 @@ archive="./$label.archive"
 found=$(sha256sum <"$archive")
 found=${found%% *}
 [ "$found" = "$3" ] || fail "The archive's sha256 is $found, but $3 is recorded for this version."
+# A small archive can unpack to more than the disk holds. Nothing is written before it is clear how much it is.
+much=$(tar --numeric-owner -tvf "$archive" 2>/dev/null | awk -v members="$4" -v bytes="$5" '
+  { size = $3; if (size ~ /^[0-9]+$/) sum += size }
+  NR > members || sum > bytes || length($0) > 8192 { print "too much"; exit }
+')
+[ -z "$much" ] || fail "The archive has more than $4 members, or unpacks to more than $5 bytes. Build it again smaller."
 if ! tar -tf "$archive" >names; then
   tar -tf "$archive" >/dev/null || fail "The archive is not one that tar can read on this host."
   fail "The list of the archive's members could not be written. Make room on the host's disk, then try again."
@@ -223,7 +233,7 @@ def prepare(task: Task) -> Command:
 
 def unpack(task: Task, sha256: str) -> Command:
     """Verify the uploaded archive and turn it into a complete release, or leave no release at all."""
-    return _program(UNPACK, 600, task.root, task.to_version, sha256)
+    return _program(UNPACK, 600, task.root, task.to_version, sha256, str(MOST_MEMBERS), str(MOST_BYTES))
 
 
 def verify(task: Task, sha256: str) -> Command:

@@ -7,17 +7,18 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from deployer import queue
+from deployer.config import Settings
 from deployer.jobs import identity
 from deployer.jobs.check import check as check_host
 from deployer.jobs.database import Database, Threads
 from deployer.jobs.execute import Errand, ask, ask_what_is_left, execute
+from deployer.jobs.fetch import Store
 from deployer.jobs.journal import StepJournal
 from deployer.jobs.ways import Ways
 from deployer.operations import checks, host_keys, probes, steps
@@ -54,9 +55,10 @@ async def work(app: Flask) -> None:
     database = Threads(app)
     try:
         async with SshHosts() as hosts:
-            to = ways(settings.home, hosts, database).to
+            to = ways(settings, hosts, database).to
+            store = Store(settings.artifacts, settings.permitted)
             errands = Errands(
-                functools.partial(execute, to, settings.artifacts),
+                functools.partial(execute, to, store),
                 functools.partial(ask_what_is_left, to),
                 functools.partial(ask, to),
                 queue.ring_if_silent,
@@ -67,9 +69,14 @@ async def work(app: Flask) -> None:
         database.shutdown()
 
 
-def ways(home: Path, hosts: SshHosts, database: Database) -> Ways:
+def ways(settings: Settings, hosts: SshHosts, database: Database) -> Ways:
     """The ways of one job; keys that nobody has approved are offered in the database."""
-    return Ways(home, hosts, lambda place, key: database(host_keys.offer, place.host_id, key, place))
+    return Ways(
+        settings.home,
+        hosts,
+        lambda place, key: database(host_keys.offer, place.host_id, key, place),
+        settings.permitted,
+    )
 
 
 def stop() -> None:

@@ -38,10 +38,10 @@ def _fenced_runner(to: WayTo, place: Place, task: Task, mark: Fence) -> Runner:
     return FencedRunner(to(place), task.root, mark)
 
 
-async def execute(to: WayTo, store: Path, step: TakenStep, say: Journal) -> Settlement:
+async def execute(to: WayTo, store: fetch.Store, step: TakenStep, say: Journal) -> Settlement:
     """Do the step. Ends with the truth about the host whatever happens, except when it is cancelled."""
     try:
-        file = artifacts.path_of(store, step.artifact_sha256) if step.artifact_sha256 else None
+        file = artifacts.path_of(store.directory, step.artifact_sha256) if step.artifact_sha256 else None
         bring = functools.partial(fetch.artifact, store, step.artifact_sha256, step.artifact_url)
         recipe = parse_recipe(step.place.recipe)
         outcome = await deploy(fenced_runner(to, step), recipe, task_of(step, file), say, bring)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import http.client
 import threading
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import artifacts
 from deployer.domain.errors import N_
+from deployer.domain.network import NOTHING_MORE, Permitted
+from deployer.remote import download
+from deployer.remote.guarded import NotPermitted
 from deployer.remote.text import clean
 
 TIMEOUT = 30.0  # seconds for each wait on the network
@@ -20,6 +22,14 @@ DEADLINE = 600.0  # seconds for the whole of it
 
 class FetchFailed(Exception):
     """The artifact is not to be had; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where artifacts are kept, and from which addresses they may come."""
+
+    directory: Path
+    permitted: Permitted = NOTHING_MORE
 
 
 @dataclass
@@ -33,14 +43,14 @@ class _Shared:
 _under_way: dict[tuple[asyncio.AbstractEventLoop, str, str], _Shared] = {}
 
 
-async def artifact(store: Path, sha256: str | None, url: str, deadline: float = DEADLINE) -> Path | None:
+async def artifact(store: Store, sha256: str | None, url: str, deadline: float = DEADLINE) -> Path | None:
     """The artifact's file, fetched from ``url`` unless it is here already; None when the version has none.
 
     Raises :class:`FetchFailed`. All who want the same artifact at the same time wait for one download.
     """
     if sha256 is None:
         return None
-    kept = artifacts.path_of(store, sha256)
+    kept = artifacts.path_of(store.directory, sha256)
     if kept.is_file():
         return kept
     if not url:
@@ -61,7 +71,7 @@ async def artifact(store: Path, sha256: str | None, url: str, deadline: float = 
             shared.task.cancel()  # changes nothing when it has ended
 
 
-async def _download(store: Path, sha256: str, url: str, deadline: float) -> Path:
+async def _download(store: Store, sha256: str, url: str, deadline: float) -> Path:
     stop = threading.Event()
     thread = ThreadPoolExecutor(1, "fetch")  # of its own: a server that never finishes its headers holds it for good
     try:
@@ -74,19 +84,24 @@ async def _download(store: Path, sha256: str, url: str, deadline: float) -> Path
     finally:
         stop.set()
         thread.shutdown(wait=False)
-    return artifacts.path_of(store, sha256)
+    return artifacts.path_of(store.directory, sha256)
 
 
-def _read(store: Path, sha256: str, url: str, stop: threading.Event) -> None:
+def _read(store: Store, sha256: str, url: str, stop: threading.Event) -> None:
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 (the form takes only http and https)
-            artifacts.store_stream(store, _Stoppable(answer, stop), artifacts.MAX_BYTES, sha256)
+        with download.opened(url, TIMEOUT, store.permitted.for_download) as answer:
+            artifacts.store_stream(store.directory, _Stoppable(answer, stop), artifacts.MAX_BYTES, sha256)
     except artifacts.TooLarge:
         raise FetchFailed(N_("The artifact is larger than 2 GiB.")) from None
     except artifacts.WrongContent as wrong:
         raise FetchFailed(
             f"The artifact at its address has SHA-256 {wrong.found}, not the recorded one. It was thrown away; "
             "nothing reached the host."
+        ) from None
+    except NotPermitted as problem:
+        raise FetchFailed(
+            f"The artifact's address leads to {problem.address}, from where workers fetch nothing. Correct the "
+            "address, or have an operator add it to DEPLOYER_ALLOWED_NETWORKS of the workers."
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as problem:
         cause = clean(" ".join(str(problem).split())) or type(problem).__name__

@@ -6,13 +6,15 @@ import contextlib
 import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deployer import sealing
 from deployer.domain import reach
+from deployer.domain.network import NOTHING_MORE, Permitted
 from deployer.domain.reach import Credential, CredentialKind, is_loopback
 from deployer.domain.release import Command
+from deployer.domain.secrecy import hide_known
 from deployer.domain.status import Reach
 from deployer.operations.places import Place
 from deployer.remote.local import LocalRunner
@@ -33,14 +35,16 @@ class Ways:
     home: Path
     hosts: SshHosts
     offer: Offer
+    permitted: Permitted = NOTHING_MORE
     _opened: dict[Credential, SshSecret] = field(default_factory=dict, repr=False)
 
     def to(self, place: Place) -> Runner:
         """The way to reach the host. Raises :class:`RunnerError` when this worker knows none."""
         if place.reach is Reach.LOCAL:
-            return LocalRunner(place.address, place.directory)
+            return LocalRunner(place.address, place.directory, self.permitted)
         if place.reach is Reach.SSH:
-            return Introduced(self.hosts.runner(self._target(place)), place, self.offer)
+            target = self._target(place)
+            return Introduced(self.hosts.runner(target), place, self.offer, _known(target.secret))
         raise RunnerError(
             f"This worker knows no way to reach {place.hostname} ({place.reach}).",
             "Start workers of the same Deployer release as the web process, then try again.",
@@ -78,11 +82,14 @@ class Introduced:
     runner: Runner
     place: Place
     offer: Offer
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # that let us in; the host knows them and may print them
 
     async def run(self, command: Command, say: Say) -> CommandResult:
-        """As the runner does it."""
+        """As the runner does it; what it says has none of our secrets in it."""
         async with self._watched():
-            return await self.runner.run(command, say)
+            result = await self.runner.run(command, lambda line: say(hide_known(line, self.secrets)))
+        stdout = tuple(hide_known(line, self.secrets) for line in result.stdout)
+        return replace(result, output=hide_known(result.output, self.secrets), stdout=stdout)
 
     async def put(self, source: Path, destination: str, deadline: float) -> None:
         """As the runner does it."""
@@ -110,6 +117,12 @@ class Introduced:
                 except Exception:  # the refusal is what counts; the key is met again at the next try
                     log.exception("the key of %s could not be remembered", self.place.hostname)
             raise
+
+
+def _known(secret: SshSecret | None) -> tuple[str, ...]:
+    if isinstance(secret, Password):
+        return (secret.text,)
+    return (secret.text, secret.passphrase) if isinstance(secret, PrivateKey) else ()
 
 
 def _secret(home: Path, credential: Credential) -> SshSecret:

@@ -15,7 +15,7 @@ from deployer.jobs import (
     identity,
     sweeper,
 )  # (drain is loaded once here, so that no forked work-horse pays for it)
-from deployer.operations import credentials, steps, workers
+from deployer.operations import attempts, credentials, steps, workers
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def run(app: Flask, tend: Callable[[], None]) -> bool:
         on_stop=drain.stop,
         # It is dead for certain, so nobody has to wait for its leases to run out.
         on_lost=lambda pid: ask_database(steps.expire_leases, identity.of_process(pid)),
+        on_refused=lambda what: ask_database(attempts.record_forgery, what),
     )
     connection = queue.connect(app.config["REDIS_URL"], patient=True)
     with app.app_context():

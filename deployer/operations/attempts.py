@@ -16,6 +16,7 @@ from deployer.operations.transaction import Of, audit, transaction
 EVERY = timedelta(seconds=60)
 WRONG_PASSWORD = "sign_in_refused"  # noqa: S105 (the verb)
 MOST = 200  # characters of what was called
+REDIS = "(Redis)"  # no person can be called so
 
 
 def record(who: Actor, verb: Verb, service_id: int | None, what: str) -> None:
@@ -30,6 +31,11 @@ def record_wrong_password(name: str, address: str) -> None:
     user_id = db.session.execute(select(User.id).where(User.name == name)).scalar_one_or_none()
     if user_id is not None:
         _record(name, WRONG_PASSWORD, ("user", user_id), Of(refused=True), address=address[:64])
+
+
+def record_forgery(what: str) -> None:
+    """Remember that somebody who can write to Redis put a job there that is none of ours; no worker did it."""
+    _record(REDIS, "forge", ("job", 0), Of(refused=True), call=what[:MOST])
 
 
 def _record(name: str, verb: str, thing: tuple[str, int], of: Of, **facts: Any) -> None:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from deployer import lifetime
+from deployer.domain.network import Permitted
 from deployer.domain.release import Command
+from deployer.remote import guarded
 from deployer.remote.output import Lines, Output
 from deployer.remote.runner import (
+    AddressNotPermitted,
     CommandResult,
     DirectoryMissing,
     ProgramMissing,
@@ -33,9 +36,10 @@ COPY_CHUNK = 1 << 20
 class LocalRunner:
     """The host that answers at ``address`` and lives in ``directory``."""
 
-    def __init__(self, address: str, directory: str) -> None:
+    def __init__(self, address: str, directory: str, permitted: Permitted | None = None) -> None:
         self._address = address
         self._directory = directory
+        self._permitted = permitted or Permitted()
 
     async def run(self, command: Command, say: Say) -> CommandResult:
         """Run ``command`` in a session of its own, so that all of it can be ended at once."""
@@ -73,7 +77,9 @@ class LocalRunner:
     async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to ``port`` at the host's address."""
         try:
-            return await asyncio.open_connection(self._address, port)
+            return await guarded.open_connection(self._address, port, self._permitted.for_host)
+        except guarded.NotPermitted as error:
+            raise AddressNotPermitted(error.address) from error
         except OSError as error:
             # asyncio's own text repeats the address as a tuple; the error number says the same in words.
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the address cannot be resolved"

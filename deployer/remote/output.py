@@ -6,6 +6,7 @@ import codecs
 from collections import deque
 from collections.abc import Callable
 
+from deployer.domain.secrecy import PrivateKeys
 from deployer.remote.runner import CommandResult, Say
 from deployer.remote.text import MAX_LINE, clean
 
@@ -63,6 +64,7 @@ class Lines:
         self._only_the_last_count = only_the_last_count
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
+        self._keys = PrivateKeys()
         self._skipping = False  # inside a line whose beginning was taken because it is too long
 
     def feed(self, data: bytes) -> None:
@@ -83,10 +85,10 @@ class Lines:
             self._skipping = False
         for line in lines:
             if not self._skipping:
-                self._take(clean(line))
+                self._take(self._keys.hide(clean(line)))
             self._skipping = False
         if len(self._rest) > 4 * MAX_LINE:
             if not self._skipping:
-                self._take(clean(self._rest))
+                self._take(self._keys.hide(clean(self._rest)))
             self._skipping = True
             self._rest = ""

@@ -133,6 +133,19 @@ class Dropped(RunnerError):
         )
 
 
+class AddressNotPermitted(RunnerError):
+    """The address is one that no host of a team has, such as the one where a cloud tells a machine its secrets."""
+
+    kind = N_("address not permitted")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The host's address leads to {address}, where no host can be.",
+            "Correct the address; if a host really is there, an operator adds it to DEPLOYER_ALLOWED_NETWORKS of the"
+            " workers.",
+        )
+
+
 class BadAnswer(RunnerError):
     """Something answered that does not speak the expected protocol."""
 

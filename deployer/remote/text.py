@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 
+from deployer.domain.secrecy import hide
+
 MAX_LINE = 2_000  # characters
 
 # CSI and OSC sequences (colours, cursor, titles), then every other two-character escape.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Also what turns the direction of text around or ends a line where no line ends: with it, text reads as what it is not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def clean(line: str) -> str:
-    """One line of text as it may be kept: no control characters, no terminal codes, bounded."""
+    """One line of text as it may be kept: no control characters, no terminal codes, no secrets, bounded."""
     # Progress bars rewrite their line after a carriage return; what they wrote last is what a terminal would show.
     line = line.rstrip("\r").rpartition("\r")[2]
-    line = _CONTROL.sub("", _ANSI.sub("", line))
+    line = hide(
+        _CONTROL.sub("", _ANSI.sub("", line))
+    )  # before it is cut, else half a secret would not be known for one
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 

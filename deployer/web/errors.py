@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import gettext, lazy_gettext
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError, generate_csrf
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,6 +17,7 @@ from deployer.web.words import hint, summary, whole
 
 log = logging.getLogger(__name__)
 API = "/api/"
+FRESH_TOKEN = "X-Fresh-Token"  # noqa: S105 (the name of a header)
 # The API keeps the original's 417 for its clients; for pages 422 is what HTMX and browsers expect of a refused form.
 REFUSED_PARAMETER = 417
 REFUSED_FORM = 422
@@ -98,13 +99,18 @@ def _refused_input(problem: RefusedInput) -> Response:
 
 
 def _csrf(_error: CSRFError) -> Response:
-    return _answer(
+    response = _answer(
         400,
         gettext("The form has expired; nothing was done."),
         gettext(
             "Your session ended or began anew since this page was opened. Reload the page and send the form again."
         ),
     )
+    if "HX-Request" in request.headers:
+        # The page keeps what was typed and takes the token of the session as it is now. No other site can send this
+        # header or read the answer.
+        response.headers[FRESH_TOKEN] = generate_csrf()
+    return response
 
 
 def _http(error: HTTPException) -> AnyResponse:

@@ -15,7 +15,7 @@ from deployer.queries import audit
 from deployer.queries.audit import AuditFilter, AuditLine
 
 FORMATS = {"csv": "text/csv", "jsonl": "application/jsonl"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # with these a spreadsheet takes a cell for a formula
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # with these a spreadsheet takes a cell for a formula
 
 
 def parse_format(text: str) -> str:

@@ -24,7 +24,7 @@ from deployer.queries.waiting import Waiting
 from deployer.web import recalled
 from deployer.web.browsers import browser
 from deployer.web.causes import cause
-from deployer.web.words import note
+from deployer.web.words import note, word
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def init_app(app: Flask) -> None:
         rejectkeys=rejectkeys,
         cause=cause,
     )
-    app.jinja_env.filters.update(note=note, did=recalled.did, told=recalled.told, details=recalled.details)
+    app.jinja_env.filters.update(note=note, word=word, did=recalled.did, told=recalled.told, details=recalled.details)
     app.jinja_env.filters.update(role=lambda one: _(ROLES[one]), scope=lambda one: _(SCOPES[one]))
     app.jinja_env.filters.update(browser=browser, day=lambda moment: moment.date().isoformat())
     app.context_processor(lambda: {"scopes": [(scope.value, _(text)) for scope, text in SCOPES.items()]})

@@ -22,6 +22,7 @@ OF_HOST = {
     "bring_back": N_("brought the host back"),
     "check": N_("had the connection tested"),
     "trust": N_("approved a key"),
+    "forge": N_("put a job into Redis that is none of ours"),
     "forget": N_("forgot a key"),
 }
 # By noun and verb; the slots are the entry's facts, ``who`` and ``id``.
@@ -70,6 +71,7 @@ SENTENCES = {
     ("user", "change_password"): N_("%(who)s changed the password of %(name)s"),
     ("user", "link"): N_("%(who)s let %(name)s sign in elsewhere"),
     ("token", "create"): N_("%(who)s made the token %(name)s of %(user)s"),
+    ("job", "forge"): N_("A job in Redis was none of this console's and was refused: %(call)s"),
     ("token", "revoke"): N_("%(who)s revoked the token %(name)s of %(user)s"),
 }
 # What it was done to, and what was done, to look for it.
@@ -83,6 +85,7 @@ NOUNS = {
     "step": N_("hosts of rollouts"),
     "user": N_("people"),
     "token": N_("tokens"),
+    "job": N_("jobs in Redis"),
     "console": N_("the console as a whole"),
 }
 VERBS = {
@@ -116,6 +119,7 @@ VERBS = {
     "revert": N_("started to revert"),
     "revoke": N_("revoked a token"),
     "rotate": N_("sealed credentials for a new key"),
+    "see": N_("marked a failure as seen"),
     "settle": N_("ended on a host"),
     "sign_in": N_("signed in"),
     "sign_in_refused": N_("gave a wrong password"),

@@ -61,7 +61,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Co
             workers.beat("machine:1", 50)
         result = deployer("doctor")
 
-    every = ("Settings", "Home", "Database", "Redis", "Workers", "People", "Credentials")
+    every = ("Settings", "Networks", "Home", "Database", "Redis", "Workers", "People", "Credentials")
     assert result.stdout.splitlines() == [f"{name}: ok" for name in every]
     assert (result.exit_code, result.stderr) == (0, "")
 

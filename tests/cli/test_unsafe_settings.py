@@ -98,3 +98,17 @@ def test_a_number_of_proxies_that_cannot_be_is_refused(deployer: Console, number
 
     assert result.exit_code == 2
     assert result.stderr.startswith("DEPLOYER_PROXIES ")
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.1/8", "intranet", "10.0.0.0/8;", "*"])
+def test_what_is_no_list_of_networks_is_refused(deployer: Console, networks: str) -> None:
+    result = deployer("doctor", DEPLOYER_ALLOWED_NETWORKS=networks)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("DEPLOYER_ALLOWED_NETWORKS ")
+
+
+def test_the_doctor_says_when_workers_may_ask_any_address(deployer: Console) -> None:
+    said = "Networks: DEPLOYER_ALLOWED_NETWORKS has 0.0.0.0/0 and ::/0: "
+    assert said in deployer("doctor", DEPLOYER_ALLOWED_NETWORKS="0.0.0.0/0, 10.0.0.0/8 ::/0").stdout
+    assert "Networks: ok" in deployer("doctor", DEPLOYER_ALLOWED_NETWORKS="10.0.0.0/8").stdout

@@ -97,7 +97,7 @@ def test_programs_that_are_not_there_are_named(tmp_path: Path) -> None:
             return await super().run(Command(command.argv, command.deadline, {"PATH": str(few)}), say)
 
     end = look(tmp_path, Bare("127.0.0.1", str(tmp_path)))
-    assert facts(end).missing == ("flock", "setsid", "find", "grep", "tail", "sha256sum", "readlink", "mv -T")
+    assert facts(end).missing == ("flock", "setsid", "awk", "find", "grep", "tail", "sha256sum", "readlink", "mv -T")
     assert end.kind == "warnings"
 
 

@@ -13,12 +13,13 @@ from flask import Flask
 from deployer import sealing
 from deployer.domain.hosts import HostChoice
 from deployer.domain.reach import CredentialKind, Secret
+from deployer.domain.release import Command
 from deployer.domain.status import Evidence, InstanceStatus, Reach, RolloutState, StepState
 from deployer.extensions import db
 from deployer.jobs.check import look_at
 from deployer.jobs.database import Threads
 from deployer.jobs.drain import ways
-from deployer.jobs.ways import Ways, WayTo
+from deployer.jobs.ways import Introduced, Ways, WayTo, _known
 from deployer.operations import checks, credentials, host_keys, hosts, probes
 from deployer.operations.credentials import NewCredential
 from deployer.operations.places import Place, host_places
@@ -26,7 +27,8 @@ from deployer.queries import hosts as host_queries
 from deployer.queries import rollouts
 from deployer.queries import steps as step_queries
 from deployer.queries.steps import StepRow
-from deployer.remote.ssh import SshHosts
+from deployer.remote.local import LocalRunner
+from deployer.remote.ssh import Password, PrivateKey, SshHosts
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
 from tests.jobs.test_drain import drain
@@ -157,7 +159,7 @@ async def in_one_job(app: Flask, do: Callable[[WayTo, Place], Awaitable[str]], *
     database = Threads(app)
     try:
         async with SshHosts() as ssh:
-            to = ways(app.config["SETTINGS"].home, ssh, database).to
+            to = ways(app.config["SETTINGS"], ssh, database).to
             return [await do(to, place if isinstance(place, Place) else await database(place)) for place in places]
     finally:
         database.shutdown()
@@ -180,3 +182,14 @@ def test_the_ssh_config_of_the_workers_user_is_not_for_the_hosts_that_the_demo_s
 
     there = Place(0, 0, "", {}, "demo-1", address, Reach.SSH, str(tmp_path / directory), 0)
     assert Ways(tmp_path, SshHosts(), nobody)._target(there).as_given is as_given
+
+
+def test_a_host_that_prints_what_let_us_in_does_not_bring_it_into_a_log(tmp_path: Path) -> None:
+    async def nobody(_place: Place, _key: str) -> None: ...
+
+    said: list[str] = []
+    local = LocalRunner("127.0.0.1", str(tmp_path))
+    host = Introduced(local, None, nobody, _known(Password("open the door")))  # type: ignore[arg-type]
+    result = asyncio.run(host.run(Command(("printf", "it is open the door\\n"), 10), said.append))
+    assert (said, result.output, result.stdout) == (["it is [hidden]"], "it is [hidden]", ("it is [hidden]",))
+    assert _known(PrivateKey("k1\nk2", "phrase")) == ("k1\nk2", "phrase")

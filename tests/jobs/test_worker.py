@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from flask import Flask
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -24,7 +27,7 @@ from deployer.domain.recipe import HealthCheck, ReleaseRecipe
 from deployer.domain.status import Action, InstanceStatus, RolloutState, StepState
 from deployer.domain.strategy import Strategy, WaveSize
 from deployer.extensions import db
-from deployer.models import Step
+from deployer.models import AuditEntry, Step
 from deployer.operations import catalog
 from deployer.operations.catalog import NewService
 from deployer.queries import rollouts, workers
@@ -158,22 +161,80 @@ def test_a_killed_work_horse_leaves_no_lock_and_the_host_is_asked(
         assert labels[instance.version_id] == answer
 
 
-def test_a_forged_job_is_refused_and_the_worker_lives_on(
+def forge(connection: redis.Redis, name: str, data: object, **fields: bytes) -> None:
+    """Put a job into Redis by hand."""
+    body = data if isinstance(data, bytes) else json.dumps(data).encode()
+    connection.hset(f"rq:job:{name}", mapping={"created_at": "2026-01-01T00:00:00.000000Z", "data": body, **fields})
+    connection.rpush(f"rq:queue:{queue.NAME}", name)
+
+
+class Pickled:
+    """What pickle would run."""
+
+    def __init__(self, victim: Path) -> None:
+        self.victim = victim
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.victim),)
+
+
+def test_forged_jobs_are_refused_and_reported_and_the_worker_lives_on(
     app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet, tmp_path: Path
 ) -> None:
     victim = tmp_path / "forged"
-    with queue.connect(app.config["REDIS_URL"]) as connection:
+    drains = [queue.DRAIN, None, [0], {}]
+    callback = {"success_callback_name": b"os.abort", "failure_callback_name": b"os.abort"}
+    with queue.connect(app.config["REDIS_URL"], patient=True) as connection:
         forged = Queue(queue.NAME, connection=connection, serializer=JSONSerializer)
         forged.enqueue_call("os.mkdir", args=[str(victim)])
         forged.enqueue_call(queue.DRAIN, args=["1; import os"])
         forged.enqueue_call("deployer.jobs.drain.Drain", args=[1])
+        forge(connection, "pickled", pickle.dumps(Pickled(victim)))
+        forge(connection, "pickled-and-packed", zlib.compress(pickle.dumps(Pickled(victim))))
+        forge(connection, "a-method", [queue.DRAIN, pickle.dumps(Pickled(victim)).hex(), [0], {}])
+        forge(connection, "keyword", [queue.DRAIN, None, [0], {"x": 1}])
+        forge(connection, "true", [queue.DRAIN, None, [True], {}])
+        forge(connection, "a-line", ["x\nERROR:root:forged line", None, [0], {}])
+        forge(connection, "large", json.dumps([queue.DRAIN, None, [0] * 1_000_000, {}]).encode())
+        forge(connection, "bomb", zlib.compress(json.dumps([queue.DRAIN, None, [0] * 1_000_000, {}]).encode(), 9))
+        forge(connection, "deep", b"[" * 4000)
+        forge(connection, "called-back", drains, **callback)  # type: ignore[arg-type]
+        forge(connection, "no-time", drains, timeout=b"never")
+        connection.set("rq:job:a-string", "no hash")
+        for entry in (b"a-string", b"\xff\xfe", b"", b"../x", b"a:b", b"x" * 1_000_000):
+            connection.rpush(f"rq:queue:{queue.NAME}", entry)
     process = worker()
     rollout_id = real_fleet.start("1.4.0")
     wait_for(ended(rollout_id))
+    file = Path(app.config["SETTINGS"].home, "worker.log")
+    wait_for(lambda: file.read_text().count("a job in Redis was refused") == 19)
     assert process.poll() is None
     assert not victim.exists()
-    log = Path(app.config["SETTINGS"].home, "worker.log").read_text()
-    assert "refused" in log
+    log = file.read_text()
+    assert "\nERROR:root:forged line" not in log
+    assert "Traceback" not in log
+    db.session.rollback()
+    told = db.session.execute(select(AuditEntry).where(AuditEntry.verb == "forge")).scalars().all()
+    assert told
+    assert {(entry.actor, entry.noun, entry.refused, entry.source) for entry in told} == {
+        ("(Redis)", "job", True, "worker")
+    }
+    assert told[0].facts["call"].endswith("it names 'os.mkdir'")
+
+
+def test_a_queue_that_is_none_does_not_end_the_worker(
+    app: Flask, worker: Callable[..., subprocess.Popen[bytes]], real_fleet: Fleet
+) -> None:
+    with queue.connect(app.config["REDIS_URL"]) as connection:
+        connection.set(f"rq:queue:{queue.NAME}", "no list")
+    process = worker()
+    rollout_id = real_fleet.start("1.4.0")  # its bell cannot be rung either; the worker looks into its database
+    wait_for(lambda: "retrying" in Path(app.config["SETTINGS"].home, "worker.log").read_text())
+    assert process.poll() is None
+    with queue.connect(app.config["REDIS_URL"]) as connection:
+        connection.delete(f"rq:queue:{queue.NAME}")
+    wait_for(ended(rollout_id))
+    assert process.poll() is None
 
 
 def test_ringing_without_redis_says_so_and_does_not_wait(app: Flask) -> None:

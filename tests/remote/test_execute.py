@@ -12,6 +12,7 @@ import pytest
 from deployer.domain.recipe import dump_recipe
 from deployer.domain.status import Action, Reach
 from deployer.jobs.execute import Errand, ask_what_is_left, execute
+from deployer.jobs.fetch import Store
 from deployer.jobs.ways import Ways
 from deployer.operations.places import Place
 from deployer.operations.steps import Settlement, TakenStep
@@ -26,7 +27,7 @@ async def offer(host_id: int, key: str) -> None:
 TO = Ways(Path("/nowhere"), SshHosts(), offer).to
 EITHER = pytest.mark.parametrize(
     "work",
-    [functools.partial(execute, TO, Path("/nowhere")), functools.partial(ask_what_is_left, TO)],
+    [functools.partial(execute, TO, Store(Path("/nowhere"))), functools.partial(ask_what_is_left, TO)],
     ids=["execute", "ask"],
 )
 

@@ -12,7 +12,7 @@ import pytest
 
 from deployer.remote import http
 from deployer.remote.local import LocalRunner
-from deployer.remote.runner import BadAnswer, TimedOut, Unreachable
+from deployer.remote.runner import AddressNotPermitted, BadAnswer, TimedOut, Unreachable
 
 
 def answered(*parts: bytes, deadline: float = 5, pause: float = 0) -> http.Answer:
@@ -85,3 +85,22 @@ def test_a_closed_port_is_unreachable_and_says_so() -> None:
         port = free.getsockname()[1]
         with pytest.raises(Unreachable, match=f"Port {port} does not take connections: Connection refused"):
             asyncio.run(http.get(LocalRunner("127.0.0.1", "/"), "127.0.0.1", port, "/", 5))
+
+
+def test_no_redirect_is_followed() -> None:
+    """A service says how it is itself; where else it sends us is not asked."""
+    answer = answered(b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n")
+    assert (answer.status, answer.ok) == (302, False)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])
+def test_nothing_is_asked_where_no_host_can_be(address: str) -> None:
+    with pytest.raises(AddressNotPermitted, match="where no host can be"):
+        asyncio.run(http.get(LocalRunner(address, "/"), address, 80, "/latest/meta-data/", 5))
+
+
+def test_a_name_is_judged_by_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *args, **kwargs: real("169.254.169.254", *args, **kwargs))
+    with pytest.raises(AddressNotPermitted, match=r"leads to 169\.254\.169\.254"):
+        asyncio.run(http.get(LocalRunner("web-1.example", "/"), "web-1.example", 80, "/", 5))

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
 import threading
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deployer.domain.recipe import HealthCheck, Probe, ReleaseRecipe
-from deployer.domain.release import prepare, unpack
+from deployer.domain.release import MOST_BYTES, MOST_MEMBERS, prepare, unpack
 from deployer.jobs.deploy import Phase
 from tests.remote.conftest import RECIPE, Host, archive
 
@@ -82,6 +83,59 @@ def test_a_hostile_archive_is_refused_and_nothing_is_touched(
     assert host.releases() == set()
     assert not (host.root / "current").exists()
     assert not [path for path in tmp_path.rglob("*") if path.name == "escaped"]
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused_before_anything_is_unpacked(host: Host, tmp_path: Path) -> None:
+    host.run_nothing()
+    with (tmp_path / "bomb").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)  # it takes no room here, and its archive takes some kilobytes
+    bomb = tmp_path / "bomb.tar.gz"
+    subprocess.run(["tar", "-C", str(tmp_path), "-cSzf", str(bomb), "bomb"], check=True)
+    assert bomb.stat().st_size < 10_000
+    outcome = host.deploy(replace(host.task("1.0.0"), artifact=bomb, sha256=None))
+    assert (outcome.ok, outcome.phase, host.releases()) == (False, Phase.UNPACKING, set())
+    assert f"or unpacks to more than {MOST_BYTES} bytes" in outcome.reason
+
+
+@pytest.mark.parametrize(("members", "size", "fits"), [(3, 30, True), (2, 30, False), (3, 29, False)])
+def test_members_and_bytes_are_counted_exactly(members: int, size: int, fits: bool, host: Host, tmp_path: Path) -> None:
+    host.run_nothing()
+    tar = archive(tmp_path / "a.tar.gz", ("a", FILE, "x" * 10), ("b 999999", FILE, "x" * 10), ("c\nd", FILE, "x" * 10))
+    task = replace(host.task("1.0.0"), artifact=tar)
+    asyncio.run(host.runner.run(prepare(task), host.notes.line))
+    asyncio.run(host.runner.put(tar, task.archive, 10))
+    unpacking = unpack(task, hashlib.sha256(tar.read_bytes()).hexdigest())
+    assert unpacking.argv[-2:] == (str(MOST_MEMBERS), str(MOST_BYTES))
+    bounded = replace(unpacking, argv=(*unpacking.argv[:-2], str(members), str(size)))
+    result = asyncio.run(host.runner.run(bounded, host.notes.line))
+    assert (result.ok, bool(host.releases())) == (fits, fits), result.output
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("n" * 300, FILE, "x")],
+        [("d/" * 3000 + "file", FILE, "x")],
+        [("device", tarfile.CHRTYPE, "")],
+        [("block", tarfile.BLKTYPE, "")],
+    ],
+    ids=["a name that no disk takes", "a path that no system takes", "a device", "a block device"],
+)
+def test_a_member_that_cannot_be_a_file_leaves_nothing(
+    members: list[tuple[str, bytes, str]], host: Host, tmp_path: Path
+) -> None:
+    host.run_nothing()
+    task = replace(host.task("1.0.0"), artifact=archive(tmp_path / "a.tar.gz", *members), sha256=None)
+    outcome = host.deploy(task)
+    assert (outcome.ok, outcome.phase, host.releases()) == (False, Phase.UNPACKING, set())
+    assert sorted(path.name for path in host.root.iterdir()) == ["releases"]
+
+
+def test_of_two_members_with_one_name_the_last_counts_and_writes_through_nothing(host: Host, tmp_path: Path) -> None:
+    host.recipe = ReleaseRecipe(("true",), HealthCheck("none", "", (), 2), Probe("command", "", ("cat", "v")))
+    members = [("other", FILE, "untouched"), ("v", SYMLINK, "other"), ("v", FILE, "2.0.0\n")]
+    assert host.deploy(replace(host.task("2.0.0"), artifact=archive(tmp_path / "a.tar.gz", *members), sha256=None)).ok
+    assert (host.root / "current" / "other").read_text() == "untouched"
 
 
 def test_links_inside_a_release_are_welcome(host: Host, tmp_path: Path) -> None:

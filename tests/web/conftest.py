@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 from html import unescape
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -12,7 +15,11 @@ from flask import Flask, current_app
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.conftest import running, settings_for
 from tests.world import PASSWORD, World
+
+if TYPE_CHECKING:
+    from tests.web.town import Town
 
 POLL = re.compile(r'<div id="poller"(?: data-list)? hx-get="([^"]+)" hx-trigger="every ([0-9]+)ms')
 PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="[^"]+">(.*?)</hx-partial>', re.DOTALL)
@@ -107,3 +114,16 @@ def shared_visitor(shared_world: World) -> Visitor:
     found = Visitor(current_app.test_client())
     assert found.sign_in().status_code == 303
     return found
+
+
+@pytest.fixture(scope="module")
+def town(sqlite_world_template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Two services and everybody signed in, for a whole module of tests that undo what they do."""
+    from tests.web.town import settled
+
+    template, world = sqlite_world_template
+    home = tmp_path_factory.mktemp("town")
+    file = home / "deployer.db"
+    shutil.copy(template, file)
+    for app in running(settings_for(home, f"sqlite:///{file}")):
+        yield settled(app, world, file)
