@@ -37,7 +37,7 @@ from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action, InstanceStatus
 from deployer.domain.strategy import AT_ONCE, Strategy, WaveSize
 from deployer.extensions import db
-from deployer.models import AuditEntry, Instance, Rollout, Step, StepLog, WorkerRow
+from deployer.models import Instance, Rollout, Step, StepLog, WorkerRow
 from deployer.models.columns import utc_now
 from deployer.operations import rollouts
 from deployer.operations.transaction import transaction
@@ -177,12 +177,12 @@ def end_of(rollout_id: int) -> float:
 
 
 def forget(ground: Ground) -> None:
-    """As if nothing had been carried out."""
+    """As if nothing had been carried out; but the record of changes is only ever added to."""
     with transaction() as session:
         session.execute(
             update(Instance).values(rollout_id=None, status=InstanceStatus.RUNNING, version_id=ground.source)
         )
-        for table in (StepLog, Step, Rollout, AuditEntry):
+        for table in (StepLog, Step, Rollout):
             session.execute(delete(table))
 
 

@@ -36,6 +36,7 @@ from deployer.web import (
     rollouts,
     services,
     standing,
+    static_files,
     telling,
     tokens,
     versions,
@@ -100,6 +101,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.init_app(app)
     elsewhere.init_app(app)
     errors.init_app(app)
+    static_files.init_app(app)
     present.init_app(app)
     standing.init_app(app)
     shared.init_app(app)

@@ -11,7 +11,9 @@
   function nameConsequence(form, count) {
     const button = form.querySelector("button[data-many]");
     const version = form.elements.dest_version?.selectedOptions[0]?.dataset.label;
-    const text = count && version ? (count === 1 ? button.dataset.one : button.dataset.many) : button.dataset.none;
+    const { one, many, part, all, none } = button.dataset;
+    const some = part && count < Number(all) ? part : many;
+    const text = count && version ? (count === 1 ? one : some) : none;
     button.textContent = text.replace("{n}", count).replace("{version}", version);
   }
 

@@ -46,6 +46,9 @@
     if (!flash.matches(":popover-open")) flash.showPopover(); // above an open dialog
   }
 
+  // Some reads are posts, because what they ask for is too long for an address.
+  const reads = (ctx) => ctx?.request?.method === "GET" || ctx?.sourceElement?.hasAttribute("data-reads");
+
   function poll() {
     const poller = document.getElementById("poller");
     if (poller) htmx.trigger(poller, "every");
@@ -83,6 +86,6 @@
   });
   document.addEventListener("htmx:error", (event) => {
     if (isPoll(event)) connected(false);
-    else tell(flash.dataset.unreachable);
+    else tell(reads(event.detail.ctx) ? flash.dataset.unread : flash.dataset.unreachable);
   });
 })();

@@ -26,6 +26,29 @@
     for (const time of document.querySelectorAll("time[data-clock]")) time.textContent = new Date(time.dateTime).toLocaleTimeString("en-GB");
   }
 
+  // Which log is shown stands in the address and at the link that leads to it; rows that are swapped have to be told anew.
+  function markChosen(source) {
+    const shown = document.getElementById("shown-step");
+    if (!shown) return;
+    const id = shown.name === "log" ? "log-of-all" : `log-of-${shown.value}`;
+    for (const link of document.querySelectorAll("a[id^=log-of-]")) {
+      if (link.id === id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+    if (!source?.id?.startsWith("log-of-")) return;
+    const address = new URL(location.href);
+    for (const name of ["step", "log"]) address.searchParams.delete(name);
+    address.searchParams.set(shown.name, shown.value);
+    history.replaceState(history.state, "", address);
+  }
+
+  // Of a host that is done no more lines come; who holds its log still can let it go to its end.
+  function endFollowing() {
+    if (!follow) return;
+    const isOver = document.getElementById("shown-step")?.hasAttribute("data-ended") || !document.querySelector("#poller[hx-get]");
+    follow.closest("label").hidden = isOver && !(isHolding() && latest && held?.of === which());
+  }
+
   function toEnd() {
     const shown = log();
     if (shown && follow?.checked) shown.scrollTop = shown.scrollHeight;
@@ -54,6 +77,7 @@
     clocks();
     filter();
     toEnd();
+    endFollowing();
   }
 
   follow?.addEventListener("change", () => {
@@ -73,6 +97,10 @@
     if (atEnd !== follow.checked && !latest) follow.click();
   }, true);
   search.addEventListener("input", filter);
-  document.addEventListener("htmx:after:swap", settle);
+  document.addEventListener("htmx:after:swap", (event) => {
+    markChosen(event.detail.ctx.sourceElement);
+    settle();
+  });
+  markChosen();
   settle();
 })();

@@ -1,6 +1,6 @@
 // The plan beside the choices: what changes them makes it stale, and while it is stale nothing can be sent.
 (() => {
-  const BESIDES = ["plan", "reason", "csrf_token"]; // fields that the plan does not depend on
+  const BESIDES = ["plan", "reason", "csrf_token", "crosses"]; // fields that the plan does not depend on
   let form = null;
   let shown = null; // the choices that the plan on the page is for
   let wanted = null; // those that a new one has been asked for

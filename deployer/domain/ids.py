@@ -17,6 +17,15 @@ def parse_id(text: str) -> int | None:
     return int(text) if _ID.fullmatch(text) else None
 
 
+def parse_known(text: str) -> frozenset[int]:
+    """The ids of the versions that a person knows cannot be reverted past: none, or some with commas between. Raises
+    :class:`Invalid` on field ``crosses``."""
+    found = {parse_id(part) for part in text.split(",")} if text else set()
+    if None in found:
+        raise Invalid(N_("These are not ids of versions."), N_("Reload the page and try again."), "crosses")
+    return frozenset(one for one in found if one is not None)
+
+
 def parse_version_id(text: str) -> int:
     """The target version's id. Raises :class:`Invalid` on field ``dest_version``."""
     if not text:

@@ -29,6 +29,7 @@ class StartRollout:
     reason: str = ""
     strategy: Strategy = AT_ONCE
     token: PlanToken | None = None  # of the plan that the person was shown
+    knows: frozenset[int] | None = None  # barriers on the way that the person has owned up to; None: not asked
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class RolloutPlan:
             found.setdefault(step.wave, []).append(step)
         return [tuple(found[wave]) for wave in sorted(found)]
 
+    @property
+    def ways(self) -> set[tuple[int, int]]:
+        """From which version to which its steps go."""
+        return {(step.from_version.id, step.to_version.id) for step in self.steps}
+
     def digest(self, recipe: object) -> str:
         """A SHA-256 (64 hex digits) that is the same only for a plan that does the same by the same ``recipe``."""
         exact = [
@@ -146,13 +152,26 @@ def is_ahead(action: Action, current_id: int, version_id: int) -> bool:
     return version_id > current_id if action is Action.UPGRADE else version_id < current_id
 
 
-def crossed(source_id: int, target_id: int, barriers: Iterable[Barrier]) -> list[Barrier]:
-    """Those of ``barriers`` that lie between a host's version and an older one that it goes back to, the newest first.
+def crossed(ways: Iterable[tuple[int, int]], barriers: Iterable[Barrier]) -> tuple[Barrier, ...]:
+    """Those of ``barriers`` that lie on one of the ``ways`` back from a version to an older one, the newest first.
 
     To go back is not forbidden: who is on call may know better. But nobody does it unwarned.
     """
-    found = [barrier for barrier in barriers if target_id < barrier.id <= source_id]
-    return sorted(found, key=lambda barrier: -barrier.id)
+    ways = list(ways)
+    found = [one for one in barriers if any(target < one.id <= source for source, target in ways)]
+    return tuple(sorted(found, key=lambda barrier: -barrier.id))
+
+
+def check_known(crosses: Iterable[Barrier], known: frozenset[int] | None) -> None:
+    """Raise :class:`Invalid` on ``crosses`` unless each of them is ``known``; None: nobody was asked."""
+    unknown = [one.label for one in crosses if known is not None and one.id not in known]
+    if unknown:
+        raise Invalid(
+            N_("The way goes back past %(versions)s, which cannot be reverted past."),
+            N_("Read why, and tick that you know it; or choose a newer version. Nothing was started."),
+            "crosses",
+            {"versions": ", ".join(unknown)},
+        )
 
 
 def check_target(action: Action, source: VersionSnapshot, target: VersionSnapshot) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from deployer.domain.errors import N_, Conflict
+from deployer.domain.status import Evidence
+from deployer.domain.status import InstanceStatus as I
 from deployer.domain.status import RolloutState as R
 from deployer.domain.status import StepState as S
 
@@ -20,6 +22,12 @@ class StepEvent(StrEnum):
     FAIL = "fail"
     CANCEL = "cancel"  # before it started, because the rollout ends
     SKIP = "skip"  # before it started, because a person left its host out
+
+
+class InstanceEvent(StrEnum):
+    """What a person can do to an instance outside of any rollout."""
+
+    SEE = "see"  # they know that the last rollout failed there, and that what runs is what is recorded
 
 
 class RolloutEvent(StrEnum):
@@ -66,6 +74,29 @@ ROLLOUT: Mapping[tuple[R, RolloutEvent], R] = {
     (R.CANCELLING, RolloutEvent.END_CANCELLED): R.CANCELLED,
     (R.STOPPING, RolloutEvent.END_FAILED): R.FAILED,
 }
+
+
+# Nobody deploys on a host by this: of a failed installation or removal nothing is known to run.
+INSTANCE: Mapping[tuple[I, InstanceEvent], I] = {
+    (I.UPGRADE_FAILED, InstanceEvent.SEE): I.RUNNING,
+    (I.REVERT_FAILED, InstanceEvent.SEE): I.RUNNING,
+}
+
+
+def advance_instance(status: I, event: InstanceEvent, evidence: Evidence) -> I:
+    """The status after ``event``. Raises :class:`Conflict` when an instance in ``status`` cannot meet it, and unless it
+    is known by ``evidence`` that what is recorded runs there."""
+    try:
+        after = INSTANCE[status, event]
+    except KeyError:
+        raise Conflict(
+            N_("No failed rollout is left on this instance."), N_("Reload the page to see where it stands.")
+        ) from None
+    if evidence is not Evidence.CONFIRMED:
+        raise Conflict(
+            N_("Which version runs there has not been confirmed."), N_("Have the host asked first, then try again.")
+        )
+    return after
 
 
 def advance_step(state: S, event: StepEvent) -> S:

@@ -14,8 +14,7 @@ from deployer.models.columns import IntCode, Moment, utc_now
 
 
 class Service(db.Model):  # type: ignore[name-defined,misc]
-    """A microservice. ``rev`` grows with every change a page of it can show; ``structure_rev`` is the revision of
-    the last change that added or removed rows."""
+    """A microservice. ``rev`` grows with every change a page of it can show."""
 
     __tablename__ = "service"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -30,7 +29,6 @@ class Service(db.Model):  # type: ignore[name-defined,misc]
     compare_url: Mapped[str] = mapped_column(String(2048), default="", server_default=text("''"))
     recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
     rev: Mapped[int] = mapped_column(default=0)
-    structure_rev: Mapped[int] = mapped_column(default=0)
     created: Mapped[datetime] = mapped_column(Moment, default=utc_now)
     updated: Mapped[datetime] = mapped_column(Moment, default=utc_now)
     updated_by: Mapped[str] = mapped_column(String(64), default="")

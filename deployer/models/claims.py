@@ -24,16 +24,13 @@ def changed(session: Session, statement: Executable) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
-def bump(session: Session, service_id: int, *, structure: bool = False) -> int:
+def bump(session: Session, service_id: int) -> int:
     """Take the service's next revision inside this transaction. A sequence would not do: commits can reorder.
 
     Every writer does this first. So it is the lock of the service's rows too: what is read after it stays true until
     the commit.
     """
-    values: dict[str, Any] = {"rev": Service.rev + 1}
-    if structure:
-        values["structure_rev"] = Service.rev + 1
-    statement = update(Service).where(Service.id == service_id).values(values).returning(Service.rev)
+    statement = update(Service).where(Service.id == service_id).values(rev=Service.rev + 1).returning(Service.rev)
     return session.execute(statement.execution_options(synchronize_session=False)).scalar_one()
 
 

@@ -43,6 +43,8 @@ class Rollout(db.Model):  # type: ignore[name-defined,misc]
     wave: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # the current one: only its steps are taken
     # Who paused it; "" while it waits at the gate.
     paused_by: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    # The labels of the marked versions that it went back past, the newest first, with blanks between.
+    crossed: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     # Who asked for an undo as soon as it has ended.
     undo_by: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
     # Why it follows the rollout ``origin_id``. No foreign key: SQLite could not add one to a table that is referred to.

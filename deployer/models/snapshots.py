@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from deployer.domain.followup import DoneStep, Earlier
-from deployer.domain.plan import Holder, InstanceSnapshot, StartRollout, VersionSnapshot
+from deployer.domain.plan import Barrier, Holder, InstanceSnapshot, StartRollout, VersionSnapshot, crossed
 from deployer.domain.recipe import Recipe, is_deployable, parse_recipe
 from deployer.domain.status import TOUCHED, InstanceStatus
 from deployer.domain.strategy import Strategy, parse_wave_size
@@ -32,6 +32,20 @@ def versions(session: Session, service: Service, ids: Iterable[int]) -> dict[int
     recipe = parse_recipe(service.recipe)
     query = select(Version).where(Version.service_id == service.id, among(session, Version.id, ids))
     return {row.id: version(row, recipe) for row in session.execute(query).scalars()}
+
+
+def barriers(session: Session, service_id: int) -> list[Barrier]:
+    """The versions of a service that cannot be reverted past."""
+    query = select(Version.id, Version.label, Version.irreversible)
+    rows = session.execute(query.where(Version.service_id == service_id, Version.irreversible != ""))
+    return [Barrier(*row) for row in rows]
+
+
+def crossed_by_undo(session: Session, rollout: Rollout) -> tuple[Barrier, ...]:
+    """The barriers that an undo of all its hosts would go back past."""
+    query = select(Step.to_version_id, Step.from_version_id).where(Step.rollout_id == rollout.id).distinct()
+    ways = [(source, target) for source, target in session.execute(query)]
+    return crossed(ways, barriers(session, rollout.service_id))
 
 
 def instances_on(

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from deployer.domain.errors import N_, Conflict
 from deployer.domain.hosts import HostChoice
-from deployer.domain.plan import RolloutPlan
+from deployer.domain.plan import RolloutPlan, check_known, crossed
 from deployer.domain.token import PlanToken
 from deployer.extensions import db
-from deployer.models import Instance, Rollout, Service, Step, claims
+from deployer.models import Instance, Rollout, Service, Step, claims, snapshots
 from deployer.models.columns import utc_now
 from deployer.operations.transaction import Of, audit
 
@@ -26,10 +26,21 @@ class Accepted:
 
 
 def accept(
-    service: Service, plan: RolloutPlan, rev: int, *, by: str, reason: str = "", token: PlanToken | None = None
+    service: Service,
+    plan: RolloutPlan,
+    rev: int,
+    *,
+    by: str,
+    reason: str = "",
+    token: PlanToken | None = None,
+    knows: frozenset[int] | None = None,
 ) -> Accepted:
-    """Write ``plan`` down and claim its instances, all or none (S2, S12). Raises :class:`Conflict`."""
+    """Write ``plan`` down and claim its instances, all or none (S2, S12). Raises :class:`Conflict`; and Invalid on
+    ``crosses`` when it goes back past a version that the person does not know of (``knows`` None: was not asked)."""
     at = utc_now()
+    session = db.session()
+    crosses = crossed(plan.ways, snapshots.barriers(session, service.id))
+    check_known(crosses, knows)
     rollout = Rollout(
         service_id=service.id,
         action=plan.action,
@@ -42,12 +53,12 @@ def accept(
         on_failure=plan.strategy.on_failure,
         origin=plan.origin,
         origin_id=plan.origin_id,
+        crossed=" ".join(one.label for one in crosses),
         plan_token=None if token is None else str(token),
         rev=rev,
         created=at,
         created_by=by,
     )
-    session = db.session()
     session.add(rollout)
     session.flush()
     claims.write_steps(session, rollout, plan.steps, rev)
@@ -67,6 +78,7 @@ def accept(
         target=plan.target.label,
         hosts=[step.hostname for step in plan.steps],
         **({} if plan.origin is None else {"of": plan.origin_id}),
+        **({"crossed": [one.label for one in crosses]} if crosses else {}),
     )
     return Accepted(rollout.id, tuple(plan.host_ids))
 

@@ -129,7 +129,7 @@ def add_version(service_id: int, new: NewVersion, actor: Actor) -> int:
             service = session.get(Service, service_id)
             if service is None:
                 raise no_such("service", service_id)
-            rev = claims.bump(session(), service_id, structure=True)
+            rev = claims.bump(session(), service_id)
             version = Version(
                 service_id=service_id,
                 label=new.label,

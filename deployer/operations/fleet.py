@@ -42,7 +42,7 @@ def record_instance(service_id: int, new: NewInstance, actor: Actor) -> int:
             service = session.get(Service, service_id)
             if service is None:
                 raise no_such("service", service_id)
-            rev = claims.bump(session(), service_id, structure=True)
+            rev = claims.bump(session(), service_id)
             host = session.get(Host, new.host_id, with_for_update=True)  # nobody retires it meanwhile
             if host is None:
                 raise no_such("host", new.host_id, "host_id")

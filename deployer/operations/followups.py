@@ -12,6 +12,7 @@ from deployer.domain.access import Actor
 from deployer.domain.errors import N_, Conflict, Note
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
+from deployer.domain.plan import check_known
 from deployer.domain.status import Origin, StepState
 from deployer.domain.token import PlanChanged, PlanToken
 from deployer.domain.transitions import ROLLOUT, RolloutEvent
@@ -35,33 +36,46 @@ class Following:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def undo(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | None = None) -> Following:
+def undo(
+    rollout_id: int,
+    hosts: HostChoice,
+    actor: Actor,
+    token: PlanToken | None = None,
+    knows: frozenset[int] | None = None,
+) -> Following:
     """Take the hosts that a rollout touched back, each to its own previous version. A rollout that is under way ends
     first: no further host is started.
 
-    Raises NotFound; Conflict when there is nothing to undo or the plan has changed; Invalid for a strange host.
+    Raises NotFound; Conflict when there is nothing to undo or the plan has changed; Invalid for a strange host, and
+    when it goes back past a marked version that the person does not know of (``knows`` None: was not asked).
     """
     with transaction():
         rollout, rev = locked(rollout_id, actor)
         following = _known(rollout, Origin.UNDO, hosts, actor, token)
         if following is None:
             if not rollout.state.is_final and _is_at_work(rollout_id):
-                following = _undo_when_ended(rollout, rev, hosts, actor, token)
+                following = _undo_when_ended(rollout, rev, hosts, actor, token, knows)
             else:
                 if not rollout.state.is_final:
                     _end(rollout, rev, actor)
-                following = _follow(rollout, rev, plan_undo, hosts, actor, token)
+                following = _follow(rollout, rev, plan_undo, hosts, actor, token, knows)
     queue.ring(rollout_id)
     return following
 
 
-def retry(rollout_id: int, hosts: HostChoice, actor: Actor, token: PlanToken | None = None) -> Following:
+def retry(
+    rollout_id: int,
+    hosts: HostChoice,
+    actor: Actor,
+    token: PlanToken | None = None,
+    knows: frozenset[int] | None = None,
+) -> Following:
     """Try the failed hosts of a rollout that has ended again. Raises as :func:`undo`, and Conflict while it goes on."""
     with transaction():
         rollout, rev = locked(rollout_id, actor)
         following = _known(rollout, Origin.RETRY, hosts, actor, token)
         if following is None:
-            following = _follow(rollout, rev, plan_retry, hosts, actor, token)
+            following = _follow(rollout, rev, plan_retry, hosts, actor, token, knows)
     queue.ring(rollout_id)
     return following
 
@@ -81,7 +95,14 @@ def _is_at_work(rollout_id: int) -> bool:
     return db.session.execute(running).first() is not None
 
 
-def _undo_when_ended(rollout: Rollout, rev: int, hosts: HostChoice, actor: Actor, token: PlanToken | None) -> Following:
+def _undo_when_ended(
+    rollout: Rollout,
+    rev: int,
+    hosts: HostChoice,
+    actor: Actor,
+    token: PlanToken | None,
+    knows: frozenset[int] | None,
+) -> Following:
     if rollout.undo_by:
         raise Conflict(
             N_("%(by)s has asked for an undo already."),
@@ -96,6 +117,7 @@ def _undo_when_ended(rollout: Rollout, rev: int, hosts: HostChoice, actor: Actor
             N_("Undo all of them, or pause the rollout and choose when no host is being worked on."),
             "host",
         )
+    check_known(snapshots.crossed_by_undo(db.session(), rollout), knows)
     rollout.undo_by = actor.name
     _end(rollout, rev, actor)
     return Following(None)
@@ -112,11 +134,17 @@ def _end(rollout: Rollout, rev: int, actor: Actor) -> None:
 
 
 def _follow(
-    rollout: Rollout, rev: int, planner: Planner, hosts: HostChoice, actor: Actor, token: PlanToken | None
+    rollout: Rollout,
+    rev: int,
+    planner: Planner,
+    hosts: HostChoice,
+    actor: Actor,
+    token: PlanToken | None,
+    knows: frozenset[int] | None,
 ) -> Following:
     session = db.session()
     session.flush()
     service = session.get_one(Service, rollout.service_id)
     found = planner(snapshots.earlier(session, rollout, service), hosts)
     changes.check_unchanged(service, found.plan, token, rev)
-    return Following(accept(service, found.plan, rev, by=actor.name, token=token), found.left_out)
+    return Following(accept(service, found.plan, rev, by=actor.name, token=token, knows=knows), found.left_out)

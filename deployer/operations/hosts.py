@@ -21,6 +21,7 @@ from deployer.operations.existing import (
     check_place,
     credential_ids,
     existing,
+    hold_places,
     lock_with_services,
 )
 from deployer.operations.transaction import audit, audit_each, transaction
@@ -35,8 +36,13 @@ def add_host(new: NewHost, actor: Actor) -> int:
     """Add a host and return its id. Raises Conflict on ``hostname`` or ``directory``, NotFound on ``credential``."""
     actor.require(Verb.MANAGE_FLEET)
     try:
-        with transaction():
-            return insert_host(new, actor)
+        with transaction() as session:
+            hold_places()
+            known = session.execute(select(Host.retired).where(Host.hostname == new.hostname)).first()
+            if known is not None:
+                raise taken_name(retired=known.retired is not None)
+            check_place(new, 0)
+            return insert_hosts([new], actor)[0]
     except IntegrityError:
         raise taken_name() from None
 
@@ -47,6 +53,7 @@ def change_host(host_id: int, new: NewHost, actor: Actor) -> None:
     actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
+            hold_places()
             if as_it_is(host_id) == new:
                 return
             revs = lock_with_services([host_id])
@@ -56,16 +63,6 @@ def change_host(host_id: int, new: NewHost, actor: Actor) -> None:
             update_hosts({host_id: new}, revs, actor)
     except IntegrityError:
         raise taken_name() from None
-
-
-def insert_host(new: NewHost, actor: Actor) -> int:
-    """As :func:`add_host`, inside the caller's transaction."""
-    session = db.session
-    known = session.execute(select(Host.retired).where(Host.hostname == new.hostname)).first()
-    if known is not None:
-        raise taken_name(retired=known.retired is not None)
-    check_place(new, 0)
-    return insert_hosts([new], actor)[0]
 
 
 def insert_hosts(news: Sequence[NewHost], actor: Actor) -> list[int]:
@@ -167,6 +164,7 @@ def bring_back(host_id: int, actor: Actor) -> None:
     """Put a retired host into use again. Raises NotFound, or Conflict when another host has its directory by now."""
     actor.require(Verb.MANAGE_FLEET)
     with transaction():
+        hold_places()
         host = _locked(host_id)
         if host.retired is None:
             return

@@ -12,7 +12,7 @@ from deployer.domain.machine import is_elsewhere
 from deployer.domain.reach import CredentialKind
 from deployer.operations import credentials
 from deployer.operations.credentials import NewCredential
-from deployer.operations.existing import check_nobody_works, lock_with_services
+from deployer.operations.existing import check_nobody_works, hold_places, lock_with_services
 from deployer.operations.hosts import insert_hosts, update_hosts
 from deployer.operations.import_plan import ImportPlan
 from deployer.operations.transaction import transaction
@@ -46,6 +46,7 @@ def apply(planned: Callable[[], ImportPlan], digest: str, actor: Actor) -> Impor
     actor.require(Verb.MANAGE_FLEET)
     try:
         with transaction():
+            hold_places()
             # What is planned once the hosts are locked stays true.
             revs = lock_with_services(one.host_id for one in planned().changed)
             plan = planned()

@@ -40,22 +40,27 @@ def ask(instance_id: int, actor: Actor) -> None:
             raise no_such("instance", instance_id)
         actor.require(Verb.ROLL_OUT, instance.service_id)
         instance.rev = claims.bump(session(), instance.service_id)
-        holder = session.execute(
-            select(Instance.rollout_id, Rollout.created_by)
-            .join(Rollout, Rollout.id == Instance.rollout_id)
-            .where(Instance.id == instance_id)
-        ).one_or_none()
-        if holder is not None:
-            raise Conflict(
-                N_("Rollout #%(rollout)s of %(by)s holds it."),
-                N_("It asks the host at its end. Wait for that."),
-                facts={"rollout": holder.rollout_id, "by": holder.created_by},
-            )
+        check_free(instance)
         instance.probe_by = actor.name
         place = places([instance.id])[instance.id]
         named = {"service": place.service, "host": place.hostname}
         audit(actor.name, "ask", "instance", instance.id, Of(instance.service_id), **named)
     queue.ring(0)
+
+
+def check_free(instance: Instance) -> None:
+    """Raise Conflict while a rollout holds the instance."""
+    holder = db.session.execute(
+        select(Instance.rollout_id, Rollout.created_by)
+        .join(Rollout, Rollout.id == Instance.rollout_id)
+        .where(Instance.id == instance.id)
+    ).one_or_none()
+    if holder is not None:
+        raise Conflict(
+            N_("Rollout #%(rollout)s of %(by)s holds it."),
+            N_("It asks the host at its end. Wait for that."),
+            facts={"rollout": holder.rollout_id, "by": holder.created_by},
+        )
 
 
 def waiting_probes() -> list[TakenProbe]:

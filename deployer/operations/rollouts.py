@@ -39,7 +39,8 @@ def start(command: StartRollout, actor: Actor) -> Accepted:
         if accepted is None:
             plan = _planned(service, command, rev)
             changes.check_unchanged(service, plan, command.token, rev)
-            accepted = accept(service, plan, rev, by=actor.name, reason=command.reason, token=command.token)
+            token, knows = command.token, command.knows
+            accepted = accept(service, plan, rev, by=actor.name, reason=command.reason, token=token, knows=knows)
     # Only after the commit: a worker that is faster than us must find the rows. If it fails, the rows are the outbox.
     queue.ring(accepted.rollout_id)
     return accepted

@@ -46,7 +46,6 @@ class ServiceRow:
     updated: datetime
     updated_by: str
     rev: int
-    structure_rev: int
     recipe: Recipe
     instances: int = 0
     locked: int = 0
@@ -55,6 +54,16 @@ class ServiceRow:
     running: tuple[RunningVersion, ...] = ()  # newest version first
     last: rollouts.RolloutRow | None = None
     under_way: tuple[rollouts.RolloutRow, ...] = ()  # newest first
+
+    @property
+    def waiting(self) -> int:
+        """Those of the locked instances on which nothing happens yet."""
+        return min(self.locked, sum(rollout.queued for rollout in self.under_way))
+
+    @property
+    def moving(self) -> int:
+        """Those that are being worked on."""
+        return self.locked - self.waiting
 
 
 @dataclass(frozen=True)
@@ -180,7 +189,6 @@ def _at_a_glance(rows: Sequence[Service]) -> list[ServiceRow]:
             row.updated,
             row.updated_by,
             row.rev,
-            row.structure_rev,
             parse_recipe(row.recipe),
             *tallies.get(row.id, (0, 0, 0, 0)),
             tuple(running.get(row.id, ())),
@@ -277,9 +285,7 @@ def between(service_id: int, low: int, high: int) -> list[VersionRow]:
 
 def barriers(service_id: int) -> list[Barrier]:
     """The versions of a service that cannot be reverted past."""
-    query = select(Version.id, Version.label, Version.irreversible)
-    rows = db.session.execute(query.where(Version.service_id == service_id, Version.irreversible != ""))
-    return [Barrier(*row) for row in rows]
+    return snapshots.barriers(db.session(), service_id)
 
 
 def has_artifact(sha256: str) -> bool:

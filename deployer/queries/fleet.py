@@ -14,15 +14,20 @@ from sqlalchemy.orm import aliased
 from deployer.domain.errors import no_such
 from deployer.domain.plan import Holder
 from deployer.domain.status import Evidence, InstanceGroup, InstanceStatus, StepState
+from deployer.domain.transitions import INSTANCE, InstanceEvent
 from deployer.extensions import db
-from deployer.models import Host, Instance, Rollout, Service, Step, Version
+from deployer.models import Host, HostLabel, Instance, Rollout, Service, Step, Version
 from deployer.models.columns import among
 from deployer.queries.paging import Page, Slice, contains, count_of, sliced
+from deployer.queries.waiting import COLUMNS, STEP_REV, Waiting, read_waiting, with_own_step
+
+MOST_LABELS = 200  # offered to filter by
 
 
 @dataclass(frozen=True)
 class InstanceRow:
-    """What runs on one host, who holds it, and how we know (S14). ``error`` is why its last rollout failed there."""
+    """What runs on one host, who holds it, and how we know (S14). ``error`` is why its last rollout failed there,
+    ``rev`` the newest revision of all this."""
 
     id: int
     service_id: int
@@ -45,6 +50,7 @@ class InstanceRow:
     updated: datetime
     updated_by: str
     holder: Holder | None
+    waits: Waiting | None
     error: str
     error_rollout_id: int | None
     error_step_id: int | None
@@ -64,6 +70,12 @@ class InstanceRow:
         """Whether there is reason to have the host asked, and nobody has done so already."""
         return not self.locked and not self.asked and self.evidence is not Evidence.CONFIRMED
 
+    @property
+    def may_see(self) -> bool:
+        """Whether a failed rollout is left on it that a person can say they have seen."""
+        confirmed = self.evidence is Evidence.CONFIRMED
+        return not self.locked and confirmed and (self.status, InstanceEvent.SEE) in INSTANCE
+
 
 @dataclass(frozen=True)
 class InstanceFilter:
@@ -73,6 +85,7 @@ class InstanceFilter:
     locked: bool | None = None
     search: str = ""
     status: InstanceGroup | None = None
+    labels: tuple[str, ...] = ()  # of the host; all of them must be there
 
 
 def instance(instance_id: int) -> InstanceRow:
@@ -100,7 +113,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .correlate(Instance)
         .scalar_subquery()
     )
-    return (
+    query = (
         select(
             Instance,
             Service.name,
@@ -116,11 +129,15 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Step.error,
             Step.rollout_id,
             Step.id,
+            STEP_REV,
+            *COLUMNS,
         )
         .join(Service, Service.id == Instance.service_id)
         .join(Version, Version.id == Instance.version_id)
         .join(Host, Host.id == Instance.host_id)
-        .outerjoin(Rollout, Rollout.id == Instance.rollout_id)
+    )
+    return (
+        with_own_step(query)
         .outerjoin(target, target.id == Rollout.to_version_id)
         .outerjoin(Step, Step.id == last_failed)
         .order_by(Host.hostname, Instance.id)
@@ -136,6 +153,8 @@ def _wanted(service_id: int, wanted: InstanceFilter) -> Select[int]:
         query = query.where(Instance.rollout_id.is_not(None) if wanted.locked else Instance.rollout_id.is_(None))
     if wanted.status is not None:
         query = query.where(Instance.status.in_(wanted.status.members))
+    for label in wanted.labels:
+        query = query.where(Instance.host_id.in_(select(HostLabel.host_id).where(HostLabel.label == label)))
     if wanted.search:
         pattern = contains(wanted.search)
         named = select(Host.id).where(
@@ -150,7 +169,7 @@ def _wanted(service_id: int, wanted: InstanceFilter) -> Select[int]:
 def _row(
     one: Instance, service: str, language: str, version: str, hostname: str, address: str, *rest: Any
 ) -> InstanceRow:
-    rollout_id, *holder, error, error_rollout_id, error_step_id = rest
+    (rollout_id, *holder), (error, error_rollout_id, error_step_id, step_rev) = rest[:5], rest[5:9]
     failed = bool(error) and one.status.is_failed and rollout_id is None
     return InstanceRow(
         id=one.id,
@@ -170,10 +189,11 @@ def _row(
         is_maintain=one.is_maintain,
         evidence=one.evidence,
         probe_by=one.probe_by,
-        rev=one.rev,
+        rev=max(one.rev, step_rev),
         updated=one.updated,
         updated_by=one.updated_by,
         holder=Holder(rollout_id, *holder) if rollout_id is not None else None,
+        waits=read_waiting(*rest[9:]),
         error=error if failed else "",
         error_rollout_id=error_rollout_id if failed else None,
         error_step_id=error_step_id if failed else None,
@@ -190,6 +210,13 @@ def instances(service_id: int, wanted: InstanceFilter, part: Slice) -> Page[Inst
     page = sliced(ids.join(Host, Host.id == Instance.host_id).order_by(Host.hostname, Instance.id), part)
     rows = db.session.execute(_rows().where(Instance.id.in_(page)))
     return Page(tuple(_row(*row) for row in rows), count, part)
+
+
+def labels(service_id: int) -> list[str]:
+    """The labels of the hosts on which a service runs, in order; some of them when there are very many."""
+    query = select(HostLabel.label).join(Instance, Instance.host_id == HostLabel.host_id)
+    query = query.where(Instance.service_id == service_id).distinct().order_by(HostLabel.label).limit(MOST_LABELS)
+    return list(db.session.execute(query).scalars())
 
 
 def locked_on(service_id: int, version_id: int, host_ids: Iterable[int]) -> dict[int, bool]:

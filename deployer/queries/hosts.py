@@ -17,6 +17,7 @@ from deployer.extensions import db
 from deployer.models import CredentialRow, Host, HostKey, HostLabel, Instance, Service, Version
 from deployer.models.columns import among
 from deployer.queries.paging import Page, Slice, contains, paged
+from deployer.queries.waiting import COLUMNS, Waiting, read_waiting, with_own_step
 
 MOST_LABELS = 40  # offered to filter by: those of most hosts
 
@@ -87,6 +88,7 @@ class HostInstance:
     status: InstanceStatus
     evidence: Evidence
     rollout_id: int | None
+    waits: Waiting | None
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def labels(*, retired: bool = False) -> list[tuple[str, int]]:
 
 def instances(host_id: int) -> list[HostInstance]:
     """What runs on a host, by service."""
-    rows = db.session.execute(
+    query = (
         select(
             Instance.id,
             Service.id,
@@ -221,13 +223,16 @@ def instances(host_id: int) -> list[HostInstance]:
             Instance.status,
             Instance.evidence,
             Instance.rollout_id,
+            *COLUMNS,
         )
         .join(Service, Service.id == Instance.service_id)
         .join(Version, Version.id == Instance.version_id)
         .where(Instance.host_id == host_id)
         .order_by(Service.name)
     )
-    return [HostInstance(*row) for row in rows]
+    rows = db.session.execute(with_own_step(query))
+    own = -len(COLUMNS)
+    return [HostInstance(*(*row[:own], read_waiting(*row[own:]))) for row in rows]
 
 
 def keys(host_id: int) -> list[HostKeyRow]:

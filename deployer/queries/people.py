@@ -13,6 +13,7 @@ from deployer.extensions import db
 from deployer.models import Rollout, Service, ServiceRole, SignIn, Token, User
 from deployer.models.columns import utc_now
 from deployer.models.people import IDLE
+from deployer.queries.paging import contains
 
 NAMED = 3  # people to ask; the rest are counted
 
@@ -70,8 +71,8 @@ class SignInRow:
     browser: str
 
 
-def people() -> list[PersonRow]:
-    """All of them, by name."""
+def people(search: str = "") -> list[PersonRow]:
+    """Those whose name contains ``search``, by name."""
     tokens = (
         select(Token.user_id, func.count().label("valid"))
         .where(Token.revoked.is_(None), or_(Token.expires.is_(None), Token.expires > utc_now()))
@@ -87,6 +88,8 @@ def people() -> list[PersonRow]:
         .outerjoin(last, last.c.created_by == User.name)
         .order_by(User.name)
     )
+    if search:
+        query = query.where(User.name.ilike(contains(search), escape="\\"))
     return [PersonRow(*row) for row in db.session.execute(query)]
 
 

@@ -9,11 +9,9 @@ from deployer.domain.errors import Conflict, no_such
 from deployer.domain.followup import Earlier, FollowUp, LeftOut, plan_retry, plan_undo
 from deployer.domain.hosts import HostChoice
 from deployer.domain.plan import Barrier, RolloutPlan, StartRollout, crossed, plan_rollout
-from deployer.domain.status import Action
 from deployer.domain.token import PlanToken
 from deployer.extensions import db
 from deployer.models import Rollout, Service, snapshots
-from deployer.queries import catalog
 from deployer.queries.rollouts import RolloutRow
 
 
@@ -38,31 +36,31 @@ def rollout(command: StartRollout) -> Preview:
         raise no_such("service", command.service_id)
     rev = service.rev  # read first: what is read after it can only be newer, and then the plan is made anew
     plan = plan_rollout(command, *snapshots.for_plan(db.session(), service, command, locking=False))
-    return Preview(plan, PlanToken(rev, plan.digest(service.recipe)), crosses=_crosses(service.id, plan))
+    return _preview(service, rev, plan)
 
 
 def undo(rollout_id: int, hosts: HostChoice) -> Preview:
     """What undoing a rollout would do. Raises as :func:`deployer.operations.followups.undo`."""
     service, earlier, rev = _earlier(rollout_id)
     found = plan_undo(earlier, hosts)
-    token = PlanToken(rev, found.plan.digest(service.recipe))
-    return Preview(found.plan, token, found.left_out, _crosses(service.id, found.plan))
+    return _preview(service, rev, found.plan, found.left_out)
+
+
+def crossed_by_undo(rollout_id: int) -> tuple[Barrier, ...]:
+    """The versions that an undo of all hosts of a rollout would go back past although they are marked."""
+    return snapshots.crossed_by_undo(db.session(), db.session.get_one(Rollout, rollout_id))
 
 
 def retry(rollout_id: int, hosts: HostChoice) -> Preview:
     """What trying a rollout's failed hosts again would do. Raises as :func:`deployer.operations.followups.retry`."""
     service, earlier, rev = _earlier(rollout_id)
     found = plan_retry(earlier, hosts)
-    return Preview(found.plan, PlanToken(rev, found.plan.digest(service.recipe)), found.left_out)
+    return _preview(service, rev, found.plan, found.left_out)
 
 
-def _crosses(service_id: int, plan: RolloutPlan) -> tuple[Barrier, ...]:
-    if plan.action is Action.UPGRADE:
-        return ()
-    barriers = catalog.barriers(service_id)
-    ways = {(step.from_version.id, step.to_version.id) for step in plan.steps}
-    found = {barrier for way in ways for barrier in crossed(*way, barriers)}
-    return tuple(sorted(found, key=lambda barrier: -barrier.id))
+def _preview(service: Service, rev: int, plan: RolloutPlan, left_out: tuple[LeftOut, ...] = ()) -> Preview:
+    crosses = crossed(plan.ways, snapshots.barriers(db.session(), service.id))
+    return Preview(plan, PlanToken(rev, plan.digest(service.recipe)), left_out, crosses)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy import Select, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from deployer.domain.errors import no_such
@@ -41,7 +41,8 @@ ORDER = (
 
 @dataclass(frozen=True)
 class RolloutRow:
-    """A rollout in one line: who, what, from → to, where, how it went. Counts are numbers of hosts."""
+    """A rollout in one line: who, what, from → to, where, how it went. Counts are numbers of hosts. It is
+    ``mixed`` when not all of them go from the one version to the other."""
 
     id: int
     service_id: int
@@ -64,7 +65,9 @@ class RolloutRow:
     undo_by: str
     origin: Origin | None
     origin_id: int | None
+    crossed: str
     undone_by: int | None
+    mixed: bool
     waves: int
     hosts: int
     queued: int
@@ -73,6 +76,11 @@ class RolloutRow:
     failed: int
     cancelled: int
     skipped: int
+
+    @property
+    def past(self) -> list[str]:
+        """The labels of the marked versions that it went back past, the newest first."""
+        return self.crossed.split()
 
     @property
     def done(self) -> int:
@@ -146,6 +154,10 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Step.rollout_id.label("rollout_id"),
             func.count().label("hosts"),
             func.max(Step.wave).label("waves"),
+            func.min(Step.from_version_id).label("from_low"),
+            func.max(Step.from_version_id).label("from_high"),
+            func.min(Step.to_version_id).label("to_low"),
+            func.max(Step.to_version_id).label("to_high"),
             *(func.sum(case((Step.state == state, 1), else_=0)).label(state.value) for state in StepState),
         )
         .where(only)
@@ -182,7 +194,14 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Rollout.undo_by,
             Rollout.origin,
             Rollout.origin_id,
+            Rollout.crossed,
             undone_by,
+            or_(
+                Rollout.from_version_id != tally.c.from_low,
+                Rollout.from_version_id != tally.c.from_high,
+                Rollout.to_version_id != tally.c.to_low,
+                Rollout.to_version_id != tally.c.to_high,
+            ),
             tally.c.waves,
             tally.c.hosts,
             *(tally.c[state.value] for state in StepState),

@@ -37,8 +37,13 @@ def asked_search() -> str:
     return parse_text(read_one("q"), "q", 100)
 
 
+def asked_labels() -> tuple[str, ...]:
+    """The labels that a host must have, all of them."""
+    return parse_labels(read_one("label"), "label")
+
+
 def asked_instances() -> InstanceFilter:
-    """Which instances of a service: by version, by text, by what goes on with them."""
+    """Which instances of a service: by version, by text, by what goes on with them, by labels of the host."""
     status = read_one("status")
     if status and status not in set(InstanceGroup):
         raise Invalid(
@@ -49,6 +54,7 @@ def asked_instances() -> InstanceFilter:
         locked=read_flag("locked"),
         search=asked_search(),
         status=InstanceGroup(status) if status else None,
+        labels=asked_labels(),
     )
 
 
@@ -61,7 +67,7 @@ def asked_hosts() -> HostFilter:
         )
     return HostFilter(
         search=asked_search(),
-        labels=parse_labels(read_one("label"), "label"),
+        labels=asked_labels(),
         state=CheckState(state) if state else None,
         retired=bool(read_flag("retired")),
     )

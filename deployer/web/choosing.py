@@ -15,7 +15,7 @@ from deployer.queries.catalog import VersionRow
 from deployer.queries.fleet import InstanceFilter
 from deployer.queries.paging import Slice
 from deployer.web import comparing, planning
-from deployer.web.asked import asked_search
+from deployer.web.asked import asked_labels, asked_search
 from deployer.web.parameters import read_flag
 
 LISTED = 500  # hosts in the checklist; the filter, or the box for all of them, reaches the others
@@ -62,8 +62,8 @@ def hosts(version: VersionRow, action: Action, typed: MultiDict[str, str]) -> di
     Ticks that the filter hides travel along. A host loses its tick when it is locked meanwhile, and is in ``lost``, or
     does not run the version any more, and is in ``gone``.
     """
-    search, locked_only = asked_search(), read_flag("locked")
-    wanted = InstanceFilter(version_id=version.id, locked=locked_only, search=search)
+    search, locked_only, labels = asked_search(), read_flag("locked"), asked_labels()
+    wanted = InstanceFilter(version_id=version.id, locked=locked_only, search=search, labels=labels)
     listed = fleet.instances(version.service_id, wanted, Slice(limit=LISTED))
     locked = fleet.instances(version.service_id, InstanceFilter(version_id=version.id, locked=True), Slice(limit=1))
     ids = (parse_id(text) for text in typed.getlist("host_id")[:MAX_HOSTS])
@@ -83,4 +83,8 @@ def hosts(version: VersionRow, action: Action, typed: MultiDict[str, str]) -> di
         "everyone": typed.get("host") == "all",
         "search": search,
         "only_free": locked_only is False,
+        "labels": fleet.labels(version.service_id),
+        "label": ",".join(labels),
+        "many_hosts": version.hosts > LISTED,
+        "may_all": not locked.count and version.hosts <= MAX_HOSTS,
     }

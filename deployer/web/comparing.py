@@ -43,7 +43,7 @@ def compare(service: ServiceRow, source: VersionRow, target_id: int | None) -> C
         source,
         target,
         tuple(between),
-        tuple(crossed(source.id, target_id, catalog.barriers(service.id))),
+        crossed([(source.id, target_id)], catalog.barriers(service.id)),
         link(service.compare_url, source, target),
     )
 

@@ -54,7 +54,7 @@ class Offer:
     """One way to follow a rollout: what it would do, what does it, and when it is offered."""
 
     preview: Callable[[int, HostChoice], Preview]
-    operation: Callable[[int, HostChoice, Actor, PlanToken | None], Following]
+    operation: Callable[[int, HostChoice, Actor, PlanToken | None, frozenset[int] | None], Following]
     begins_later: Callable[[RolloutRow], bool]
 
 
@@ -84,6 +84,7 @@ def choice(rollout_id: int, kind: str, typed: MultiDict[str, str] | None) -> dic
     return {
         **found,
         **plan(rollout_id, kind, found["picked"]),
+        **({"crosses": plans.crossed_by_undo(rollout_id)} if later else {}),
         "rollout": rollout,
         "kind": kind,
         "later": later,
@@ -97,7 +98,7 @@ def plan(rollout_id: int, kind: str, host_ids: Iterable[int]) -> dict[str, Any]:
     """What would happen on these hosts, all of which can be part of it: the token, how many go where, in which waves.
     No token when there are none, or one of them cannot be part of it any more."""
     ids = tuple(sorted(host_ids))
-    nothing: dict[str, Any] = {"token": None, "shown": "", "goals": [], "plan_waves": 0, "compared": None}
+    nothing: dict[str, Any] = {"token": None, "shown": "", "goals": [], "plan_waves": 0, "crosses": ()}
     if not ids:
         return nothing
     try:
@@ -109,7 +110,7 @@ def plan(rollout_id: int, kind: str, host_ids: Iterable[int]) -> dict[str, Any]:
         "shown": ",".join(map(str, ids)),
         "goals": Counter(step.to_version.label for step in preview.plan.steps).most_common(),
         "plan_waves": len(preview.plan.waves),
-        "compared": preview,  # for the versions on the way that cannot be reverted past
+        "crosses": preview.crosses,
     }
 
 

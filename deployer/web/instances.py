@@ -1,4 +1,4 @@
-"""Instances: record one that runs already, ask a host what it runs."""
+"""Instances: record one that runs already, ask a host what it runs, mark a failure as seen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import fleet as operations
 from deployer.operations import probes
+from deployer.operations.seen import see
 from deployer.queries import catalog, fleet
 from deployer.queries import hosts as host_queries
 from deployer.queries.paging import MAX_LIMIT, Slice
@@ -52,6 +53,15 @@ def probe(service_id: int, instance_id: int) -> Response:
     """Ask the host which version it runs; the answer comes with the poller, as the row that it changes."""
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())
+    return closed_dialog(url_for("services.show", service_id=service_id))
+
+
+@blueprint.post("/<id:instance_id>/seen")
+@needs(Verb.ROLL_OUT)
+def seen(service_id: int, instance_id: int) -> Response:
+    """Mark the failure on the instance as seen; its row comes with the poller."""
+    fleet.instance_of(service_id, instance_id)
+    see(instance_id, actor())
     return closed_dialog(url_for("services.show", service_id=service_id))
 
 

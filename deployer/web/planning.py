@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
@@ -101,6 +101,11 @@ def look(service_id: int, version_id: int, action: Action, values: MultiDict[str
         if isinstance(refused, Forbidden) or (isinstance(refused, NotFound) and not refused.field):
             raise
         return Outlook(why_not=(whole(refused),))
+
+
+def known(typed: Mapping[str, str]) -> dict[str, str]:
+    """What of ``typed`` says which versions on the way back the person knows of."""
+    return {"crosses": typed["crosses"]} if "crosses" in typed else {}
 
 
 def still_standing(typed: MultiDict[str, str], ticked: Iterable[int]) -> MultiDict[str, str]:

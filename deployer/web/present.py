@@ -18,6 +18,9 @@ from deployer.domain.errors import N_
 from deployer.domain.facts import CheckState, size
 from deployer.domain.plan import Holder
 from deployer.domain.status import Action, BuildStatus, Evidence, InstanceStatus, RolloutState, StepState
+from deployer.queries.fleet import InstanceRow
+from deployer.queries.hosts import HostInstance
+from deployer.queries.waiting import Waiting
 from deployer.web import recalled
 from deployer.web.browsers import browser
 from deployer.web.causes import cause
@@ -28,7 +31,7 @@ from deployer.web.words import note
 class Look:
     """A state as a shape (the CSS class ``st-<shape>``, which also gives the colour) and a word."""
 
-    shape: str  # ok, bad, warn, busy, idle
+    shape: str  # ok, bad, warn, busy, queued, held, idle
     word: str  # marked for translation
 
 
@@ -123,6 +126,18 @@ DOING = {
     Action.UPGRADE: N_("%(by)s is upgrading this host to %(version)s"),
     Action.REVERT: N_("%(by)s is reverting this host to %(version)s"),
 }
+WILL_DO = {
+    Action.UPGRADE: N_("%(by)s is going to upgrade this host to %(version)s"),
+    Action.REVERT: N_("%(by)s is going to revert this host to %(version)s"),
+}
+QUEUED = {
+    Action.UPGRADE: Look("queued", N_("Queued to upgrade")),
+    Action.REVERT: Look("queued", N_("Queued to revert")),
+}
+PAUSED = {
+    Action.UPGRADE: Look("held", N_("Paused before upgrade")),
+    Action.REVERT: Look("held", N_("Paused before revert")),
+}
 
 
 AGO = '<time datetime="{}" title="{} UTC" data-ago>{}</time>'
@@ -133,6 +148,7 @@ def init_app(app: Flask) -> None:
     """Teach templates these words."""
     app.jinja_env.filters.update(
         look=look,
+        stands=stands,
         doubt=doubt,
         verb=verb,
         doing=doing,
@@ -160,6 +176,18 @@ def look(state: Enum) -> Look:
     return Look(found.shape, _(found.word))
 
 
+def stands(one: InstanceRow | HostInstance) -> Look:
+    """The same for an instance: its status; or, while nothing happens there yet, what it waits for."""
+    waits = one.waits
+    if waits is None:
+        return look(one.status)
+    found = (PAUSED if waits.paused else QUEUED)[waits.action]
+    if waits.waves == 1:
+        return Look(found.shape, _(found.word))
+    facts = {"what": _(found.word), "wave": waits.wave, "waves": waits.waves}
+    return Look(found.shape, _("%(what)s · wave %(wave)s of %(waves)s", **facts))
+
+
 def doubt(evidence: Evidence) -> Doubt | None:
     """The mark of a version that has not been confirmed."""
     found = DOUBTS.get(evidence)
@@ -171,9 +199,10 @@ def verb(action: Action) -> str:
     return _(VERBS[action])
 
 
-def doing(holder: Holder) -> str:
-    """Who does what to a locked host."""
-    return _(DOING[holder.action]) % {"by": holder.by, "version": holder.to_label}
+def doing(holder: Holder, waits: Waiting | None = None) -> str:
+    """Who does what to a locked host, or is going to while it ``waits``."""
+    words = WILL_DO if waits else DOING
+    return _(words[holder.action]) % {"by": holder.by, "version": holder.to_label}
 
 
 def ago(moment: datetime) -> Markup:

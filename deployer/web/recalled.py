@@ -33,6 +33,7 @@ SENTENCES = {
     ("version", "mark"): N_("%(who)s said whether %(service)s %(version)s can be reverted past"),
     ("instance", "record"): N_("%(who)s recorded that %(host)s runs %(service)s %(version)s"),
     ("instance", "ask"): N_("%(who)s had %(host)s asked which version of %(service)s it runs"),
+    ("instance", "see"): N_("%(who)s marked what failed on %(host)s for %(service)s as seen"),
     ("instance", "probe"): N_("%(host)s, asked for %(who)s, answered %(running)s; %(recorded)s was recorded"),
     ("host", "add"): N_("%(who)s added the host %(hostname)s"),
     ("host", "change"): N_("%(who)s changed the host %(hostname)s"),
@@ -115,6 +116,7 @@ VERBS = {
     "revert": N_("started to revert"),
     "revoke": N_("revoked a token"),
     "rotate": N_("sealed credentials for a new key"),
+    "see": N_("marked a failure as seen"),
     "settle": N_("ended on a host"),
     "sign_in": N_("signed in"),
     "sign_in_refused": N_("gave a wrong password"),
@@ -179,6 +181,8 @@ def told(line: AuditLine) -> str:
 def details(line: AuditLine) -> list[str]:
     """What exactly: which key, which fields from what to what."""
     found = [str(line.facts["fingerprint"])] if "fingerprint" in line.facts else []
+    if line.facts.get("crossed"):
+        found.append(gettext("Past %(versions)s, which cannot be reverted past", versions=_word(line.facts["crossed"])))
     for name, (before, after) in line.facts.get("changes", {}).items():
         label = gettext(FIELDS[name]) if name in FIELDS else name
         found.append(f"{label}: {_word(before)} → {_word(after)}")

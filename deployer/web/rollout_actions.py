@@ -15,6 +15,7 @@ from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.followup import ResumeForm, ReviewedForm
 from deployer.web.forms.rollout import join_ticked
 from deployer.web.htmx import closed_dialog, show_again
+from deployer.web.planning import known
 from deployer.web.values import read_values
 
 FOLLOW = "/<any(undo, retry):kind>"
@@ -73,7 +74,7 @@ def choose(rollout_id: int, kind: str) -> str:
 def plan(rollout_id: int, kind: str) -> str:
     """What would happen on the ticked hosts alone, with its token."""
     choice = following.choice(rollout_id, kind, request.form)
-    return render_template("followups/_plan.html", form=ReviewedForm.of({}), **choice)
+    return render_template("followups/_plan.html", form=ReviewedForm.of(known(request.form)), **choice)
 
 
 @blueprint.post(FOLLOW)
@@ -87,7 +88,8 @@ def follow(rollout_id: int, kind: str) -> Response | str | tuple[str, int]:
         if not form.is_reviewed:
             choice = following.choice(rollout_id, kind, request.form) | {"review": True}
             return render_template(template, form=form, problems=[], **choice)
-        found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value)
+        asked = (form.host.value, actor(), form.plan.value, form.crosses.value)
+        found = FOLLOWUPS[kind].operation(rollout_id, *asked)
     except (Refused, RefusedInput) as problem:
         choice = following.choice(rollout_id, kind, request.form)
         return show_again(template, form, problem, **choice)

@@ -16,10 +16,10 @@ from deployer.operations import rollouts as operations
 from deployer.queries import catalog, history, plans, rollouts
 from deployer.queries import steps as step_queries
 from deployer.web import choosing, comparing, planning
-from deployer.web.asked import PER_PAGE, asked_rollouts, asked_search, asked_slice, asked_state
+from deployer.web.asked import PER_PAGE, asked_labels, asked_rollouts, asked_search, asked_slice, asked_state
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
-from deployer.web.forms.rollout import RolloutForm, join_ticked
+from deployer.web.forms.rollout import PageRolloutForm, join_ticked
 from deployer.web.htmx import closed_dialog, show_again
 from deployer.web.live.answers import Answer, answer, page
 from deployer.web.parameters import read_flag, read_id, read_one
@@ -38,7 +38,8 @@ def choose(service_id: int) -> Response:
     action = parse_action(read_one("action"))
     version_id = read_id("version_id") or choosing.likely_source(service_id, action)
     locked = read_flag("locked")
-    chosen = {"q": asked_search(), "locked": None if locked is None else int(locked)}
+    label = ",".join(asked_labels())
+    chosen = {"q": asked_search(), "locked": None if locked is None else int(locked), "label": label}
     keep: dict[str, Any] = {name: value for name, value in chosen.items() if value not in ("", None)}
     address = url_for(".form", service_id=service_id, version_id=version_id, action=action.value, **keep)
     return redirect(address, 303)
@@ -49,7 +50,7 @@ def choose(service_id: int) -> Response:
 def form(service_id: int, version_id: int, action: str) -> str:
     """The upgrade / revert dialog, as a page or inside the dialog."""
     choice = choosing.choice(service_id, version_id, parse_action(action), MultiDict())
-    return render_template("rollouts/new.html", form=RolloutForm.of({}), problems=[], review=False, **choice)
+    return render_template("rollouts/new.html", form=PageRolloutForm.of({}), problems=[], review=False, **choice)
 
 
 @blueprint.get(BASE + "/targets")
@@ -57,7 +58,7 @@ def form(service_id: int, version_id: int, action: str) -> str:
 def targets(service_id: int, version_id: int, action: str) -> str:
     """The dropdown of target versions alone (S8)."""
     found = choosing.targets(catalog.version(service_id, version_id), parse_action(action), "")
-    return render_template("rollouts/_targets.html", form=RolloutForm.of({}), **found)
+    return render_template("rollouts/_targets.html", form=PageRolloutForm.of({}), **found)
 
 
 @blueprint.post(BASE + "/hosts")
@@ -65,7 +66,7 @@ def targets(service_id: int, version_id: int, action: str) -> str:
 def hosts(service_id: int, version_id: int, action: str) -> str:
     """The checklist of hosts alone, filtered, ticks kept (S9). A post: 400 ticks are too long for an address."""
     found = choosing.hosts(catalog.version(service_id, version_id), parse_action(action), request.form)
-    return render_template("rollouts/_hosts.html", form=RolloutForm.of({}), **found)
+    return render_template("rollouts/_hosts.html", form=PageRolloutForm.of({}), **found)
 
 
 @blueprint.post(BASE + "/plan")
@@ -76,8 +77,9 @@ def plan(service_id: int, version_id: int, action: str) -> str:
     outlook = planning.look(service_id, version_id, direction, _sent())
     goal = choosing.targets(version, direction, request.form.get("dest_version", ""))["chosen"]
     compared = comparing.compare(catalog.service(service_id), version, goal.id if goal else None)
-    context = {"form": RolloutForm.of({}), "version": version, "action": direction, "compared": compared}
-    return render_template("rollouts/_plan.html", outlook=outlook, **context)
+    form = PageRolloutForm.of(planning.known(request.form))
+    context = {"version": version, "action": direction, "compared": compared, "outlook": outlook}
+    return render_template("rollouts/_plan.html", form=form, **context)
 
 
 @blueprint.post(BASE)
@@ -86,9 +88,9 @@ def start(service_id: int, version_id: int, action: str) -> Response | str | tup
     """Start the rollout as its plan was shown; or show that plan, or the form again with why not."""
     direction = parse_action(action)
     catalog.version(service_id, version_id)
-    filled = RolloutForm.of(request.form)
+    filled = PageRolloutForm.of(request.form)
     try:
-        filled = RolloutForm.read(join_ticked(_sent()))
+        filled = PageRolloutForm.read(join_ticked(_sent()))
         command = filled.command(service_id, version_id, direction)
         if command.token is None:
             plans.rollout(command)  # what would be refused is refused now
@@ -103,10 +105,10 @@ def start(service_id: int, version_id: int, action: str) -> Response | str | tup
 
 
 def _sent() -> MultiDict[str, str]:
-    return read_values(RolloutForm.field_names(), listed=["host_id"])
+    return read_values(PageRolloutForm.field_names(), listed=["host_id"])
 
 
-def _review(filled: RolloutForm, choice: dict[str, Any]) -> str:
+def _review(filled: PageRolloutForm, choice: dict[str, Any]) -> str:
     return render_template("rollouts/new.html", form=filled, problems=[], review=True, **choice)
 
 
@@ -136,7 +138,9 @@ def index_changes() -> Answer:
 def show(rollout_id: int) -> str:
     """One rollout: how far it is, each host's step, the log of one of them; kept live by the poller."""
     log = _chosen_log() or step_queries.telling_step(rollout_id)
-    return page("rollouts/show.html", views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state()))
+    shown = "all" if log is views.ALL_HOSTS else log
+    view = views.rollout(rollout_id, asked_slice(PER_PAGE), log, asked_state())
+    return page("rollouts/show.html", view, shown_log=shown)
 
 
 @blueprint.get("/rollouts/<id:rollout_id>/steps/<id:step_id>")

@@ -54,8 +54,10 @@ def headline(rollout: RolloutRow) -> str:
 def tab(service: ServiceRow) -> str:
     """A service in the title of a tab: its name, and what stands out."""
     told = [service.name]
-    if service.locked:
-        told.append(_("%(n)s moving", n=service.locked))
+    if service.moving:
+        told.append(_("%(n)s moving", n=service.moving))
+    if service.waiting:
+        told.append(_("%(n)s waiting", n=service.waiting))
     if service.failed:
         told.append(_("%(n)s failed", n=service.failed))
     return " · ".join(told)

@@ -26,8 +26,14 @@ SENTENCES = {
         N_("%(who)s began to revert %(service)s from %(source)s to %(target)s on %(hosts)s"),
     ),
 }
-# An undo may bring hosts back to different versions, so it names none.
 UNDOING = (
+    N_("%(who)s is taking %(service)s back from %(source)s to %(target)s on %(hosts)s"),
+    N_("%(who)s took %(service)s back from %(source)s to %(target)s on %(hosts)s"),
+    N_("%(who)s tried to take %(service)s back from %(source)s to %(target)s on %(hosts)s"),
+    N_("%(who)s began to take %(service)s back from %(source)s to %(target)s on %(hosts)s"),
+)
+# When it brings hosts back to different versions it names none.
+UNDOING_MIXED = (
     N_("%(who)s is taking %(service)s back on %(hosts)s"),
     N_("%(who)s took %(service)s back on %(hosts)s"),
     N_("%(who)s tried to take %(service)s back on %(hosts)s"),
@@ -44,7 +50,8 @@ def init_app(app: Flask) -> None:
 def sentence(told: Told) -> Markup:
     """The sentence, without its end: the page says beside it how it stands. Names link to what they name."""
     rollout = told.rollout
-    kinds = UNDOING if rollout.origin is Origin.UNDO else SENTENCES[rollout.action]
+    undoing = UNDOING_MIXED if rollout.mixed else UNDOING
+    kinds = undoing if rollout.origin is Origin.UNDO else SENTENCES[rollout.action]
     service = Markup('<a href="{}">{}</a>').format(
         url_for("services.show", service_id=rollout.service_id), rollout.service
     )
@@ -56,8 +63,10 @@ def sentence(told: Told) -> Markup:
 def busy_with(rollout: RolloutRow) -> str:
     """Who does what to a service now, in a few words."""
     facts = {"who": rollout.created_by, "target": rollout.to_label}
-    if rollout.origin is Origin.UNDO:
+    if rollout.origin is Origin.UNDO and rollout.mixed:
         return str(gettext("%(who)s undoes a rollout", **facts))
+    if rollout.origin is Origin.UNDO:
+        return str(gettext("%(who)s goes back to %(target)s", **facts))
     if rollout.action is Action.UPGRADE:
         return str(gettext("%(who)s upgrades to %(target)s", **facts))
     return str(gettext("%(who)s reverts to %(target)s", **facts))

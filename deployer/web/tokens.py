@@ -12,6 +12,7 @@ from deployer.domain.access import Verb
 from deployer.domain.errors import Refused
 from deployer.operations import tokens as operations
 from deployer.queries import catalog, people, roles
+from deployer.web.asked import asked_search
 from deployer.web.auth import actor, needs
 from deployer.web.forms.base import RefusedInput
 from deployer.web.forms.people import LIFETIMES, TokenForm
@@ -30,7 +31,8 @@ def index() -> str:
     if service_id is not None:
         service = catalog.service(service_id)
         return render_template("people/of_service.html", service=service, people=roles.of_service(service_id))
-    return render_template("people/index.html", people=people.people())
+    search = asked_search()
+    return render_template("people/index.html", people=people.people(search), search=search)
 
 
 @blueprint.get("/people/me")

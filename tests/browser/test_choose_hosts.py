@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.pause import PausedWorker
@@ -25,6 +27,25 @@ def test_the_filter_keeps_the_ticks_that_it_hides(page: Page, still_service: Scr
     expect(hosts).to_have_count(4)
     for hostname, ticked in {"demo-3": True, "demo-4": True, "demo-5": False, "demo-6": False}.items():
         expect(dialog.get_by_role("checkbox", name=hostname)).to_be_checked(checked=ticked)
+
+
+def test_hosts_are_found_by_label_and_the_ticks_stay(page: Page, service: Scripted) -> None:
+    for host in service.demo.call("/hosts"):
+        if host["hostname"] == "demo-4":
+            kept = {name: host[name] for name in ("hostname", "address", "directory", "description", "reach")}
+            ssh = {name: host[name] or "" for name in ("ssh_user", "ssh_port", "jump", "credential") if name in host}
+            service.demo.call(f"/hosts/{host['id']}", {**kept, **ssh, "labels": "canary"})
+    dialog = open_dialog(page, service.id)
+    dialog.get_by_role("checkbox", name="demo-3").check()
+    dialog.get_by_label("Label of the host").select_option("canary")
+    expect(dialog.get_by_role("checkbox", name="demo-")).to_have_count(1)
+    dialog.get_by_role("checkbox", name="demo-4").check()
+    expect(dialog.get_by_role("button", name="Upgrade 2 hosts to 1.4.0", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+
+    page.get_by_label("Label of the host").select_option("canary")
+    expect(page.locator("#instances tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?label=canary$"))
 
 
 def test_enter_in_the_filter_filters_and_starts_nothing(page: Page, still_service: Scripted) -> None:

@@ -42,6 +42,34 @@ def test_an_upgrade_needs_no_mouse(page: Page, service: Scripted) -> None:
     expect(instance_row(page, "demo-6").locator(".tag")).to_have_text("1.2.0")
 
 
+def test_enter_in_a_field_starts_nothing_and_leads_to_the_button(page: Page, service: Scripted) -> None:
+    dialog = open_dialog(page, service.id)
+    box = dialog.get_by_role("checkbox", name="demo-3")
+    box.check()
+    button = dialog.get_by_role("button", name="Upgrade 1 host to 1.4.0", exact=True)
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    for field in (box, dialog.get_by_label("Pause after the first wave")):
+        field.press("Enter")
+        expect(field).to_be_focused()
+    for label in ("Why", "Wave size"):
+        dialog.get_by_label(label).press("Enter")
+        expect(button).to_be_focused()
+    expect(dialog).to_be_visible()
+    assert service.demo.call(f"/rollouts?service_id={service.id}") == []
+
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    (rollout,) = service.demo.call(f"/rollouts?service_id={service.id}")
+
+    service.demo.wait_for_rollout(rollout["id"])
+    page.goto(f"/rollouts/{rollout['id']}")
+    page.get_by_role("link", name="Undo…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("checkbox", name="demo-3").press("Enter")
+    expect(dialog).to_be_visible()
+    assert len(service.demo.call(f"/rollouts?service_id={service.id}")) == 1
+
+
 def test_escape_closes_it_and_the_focus_returns_to_what_opened_it(page: Page, still_service: Scripted) -> None:
     dialog = open_dialog(page, still_service.id, "Revert")
     dialog.get_by_role("checkbox", name="demo-3").check()

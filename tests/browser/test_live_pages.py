@@ -22,7 +22,7 @@ def test_the_lists_show_a_rollout_that_somebody_else_starts(
     rollout = service.roll_out("1.2.0", "demo-3")
 
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=service.name, exact=True))
-    expect(row).to_contain_text("1 moving")
+    expect(row).to_contain_text("1 waiting")
     expect(row).to_contain_text(f"#{rollout}")
     line = other.get_by_role("row").filter(has=other.get_by_role("rowheader", name=f"#{rollout}", exact=True))
     expect(line).to_contain_text("Waiting for a worker")

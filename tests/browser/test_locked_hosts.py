@@ -18,7 +18,7 @@ def test_a_locked_host_cannot_be_ticked_and_says_who_holds_it(
     locked = dialog.get_by_role("checkbox", name="demo-5")
     expect(locked).to_be_disabled()
     line = dialog.locator("label").filter(has_text="demo-5")
-    expect(line).to_contain_text(f"Rollout #{rollout} demo is upgrading this host to 1.2.0")
+    expect(line).to_contain_text(f"Rollout #{rollout} demo is going to upgrade this host to 1.2.0")
     dialog.get_by_role("checkbox", name="Select all free hosts").check()
     expect(locked).not_to_be_checked()
     expect(dialog.get_by_role("button", name="Upgrade 3 hosts to 1.4.0", exact=True)).to_be_visible()

@@ -55,3 +55,16 @@ def test_the_plan_is_asked_for_again_when_the_network_is_back(
     expect(plan).not_to_contain_text("demo-4")
     page.context.set_offline(False)
     expect(plan).to_contain_text("demo-4")
+
+
+def test_what_could_not_be_read_is_told_as_that(page: Page, visits: Visits, service: Scripted) -> None:
+    visits.provoked |= AWAY
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4")
+    service.demo.wait_for_rollout(rollout)
+    page.goto(f"/rollouts/{rollout}")
+    page.context.set_offline(True)
+    page.get_by_role("link", name="demo-4", exact=True).click()
+    flash = page.locator("#flash")
+    expect(flash).to_contain_text("This could not be read")
+    expect(flash).not_to_contain_text("before you try again")
+    page.context.set_offline(False)

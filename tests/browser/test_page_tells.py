@@ -12,7 +12,9 @@ from tests.browser.visits import Visits, open_dialog
 
 
 def icon(page: Page) -> str:
-    return str(page.evaluate("() => document.querySelector('link[rel=icon]').href").rpartition("/")[2])
+    return str(
+        page.evaluate("() => document.querySelector('link[rel=icon]').href").rpartition("/")[2].partition("?")[0]
+    )
 
 
 def test_title_icon_voice_and_notification_follow_a_rollout(visits: Visits, service: Scripted) -> None:
@@ -33,8 +35,9 @@ def test_title_icon_voice_and_notification_follow_a_rollout(visits: Visits, serv
     service.open_gate()
     expect(page).to_have_title(f"#{rollout} Succeeded · {service.name} · Deployer")
     assert icon(page) == "favicon-ok.svg"
-    expect(page.locator("#announce")).to_have_text(f"Rollout #{rollout}: Succeeded")
-    assert page.evaluate("() => window.shown") == [f"Rollout #{rollout}: Succeeded"]
+    said = f"Rollout #{rollout}, {service.name} 1.1.0 → 1.2.0: Succeeded"
+    expect(page.locator("#announce")).to_have_text(said)
+    assert page.evaluate("() => window.shown") == [said]
 
 
 def test_nobody_is_notified_who_did_not_ask(visits: Visits, service: Scripted) -> None:

@@ -61,7 +61,7 @@ def test_while_it_is_worked_out_nothing_can_be_sent(page: Page, service: Scripte
     with page.expect_request("**/upgrade/plan"):
         dialog.get_by_role("checkbox", name="demo-3").check()
     expect(button).to_be_disabled()
-    dialog.get_by_label("Why").press("Enter")
+    dialog.get_by_label("Why").press("Control+Enter")
     button.click(force=True)
     expect(button).to_be_disabled()
     assert nothing_started(service)
@@ -69,7 +69,7 @@ def test_while_it_is_worked_out_nothing_can_be_sent(page: Page, service: Scripte
     held[0].continue_()
     expect(button).to_be_enabled()
     expect(plan_in(dialog)).to_contain_text("1 host goes from 1.1.0 up to 1.4.0.")
-    dialog.get_by_label("Why").press("Enter")
+    dialog.get_by_label("Why").press("Control+Enter")
     expect(dialog).to_be_hidden()
     expect(instance_row(page, "demo-3").locator(".tag")).to_have_text("1.4.0")
 
@@ -102,6 +102,7 @@ def test_a_strange_wave_size_is_told_calmly_and_refused_at_its_field(
     expect(dialog.get_by_role("alert")).to_have_count(0)
 
     dialog.get_by_label("Wave size").press("Enter")
+    page.keyboard.press("Enter")
     expect(dialog.get_by_role("alert")).to_contain_text("This is not the size of a wave.")
     expect(dialog.locator("#wave_size-error")).to_be_visible()
     dialog.get_by_label("Wave size").fill("50%")

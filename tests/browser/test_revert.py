@@ -28,7 +28,7 @@ def test_a_host_is_reverted_from_a_row_of_version_management(
 
     expect(dialog).to_be_hidden()
     row = instance_row(page, "demo-1")
-    expect(row).to_contain_text("Reverting")
+    expect(row).to_contain_text("Queued to revert")
     expect(row).to_contain_text(re.compile(r"#\d+ demo → 1\.0\.0"))
     paused_worker.go_on()
     expect(row).to_contain_text("Running")

@@ -47,6 +47,58 @@ def test_who_holds_it_still_reads_on_while_it_grows(page: Page, service: Scripte
     expect(page.locator("#log-new")).to_have_text("")
 
 
+def test_the_new_lines_of_a_held_log_are_counted(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    page.goto(f"/rollouts/{service.roll_out('1.2.0', 'demo-3')}")
+    lines = page.locator("#step-log .line")
+    expect(page.locator("#step-log")).to_contain_text("Installing 1.2.0.")
+    page.get_by_label("Follow").uncheck()
+    before = lines.count()
+    service.open_gate()
+    expect(page.locator("#poller[hx-get]")).to_have_count(0)
+    expect(lines).to_have_count(before)
+    told = page.locator("#log-new").inner_text()
+    page.get_by_label("Follow").check()
+    expect(page.locator("#step-log")).to_contain_text("1.2.0 is in place.")
+    assert told == f"{lines.count() - before} new lines"
+
+
+def test_the_chosen_log_is_marked_and_in_the_address(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4")
+    page.goto(f"/rollouts/{rollout}?page=1")
+    chosen = page.locator("a[aria-current=true][id^=log-of-]")
+    expect(chosen).to_have_text("demo-3")
+    page.get_by_role("link", name="demo-4", exact=True).click()
+    expect(page.get_by_role("heading", name="Log of demo-4")).to_be_visible()
+    expect(chosen).to_have_text("demo-4")
+    expect(page).to_have_url(re.compile(rf"/rollouts/{rollout}\?page=1&step=\d+$"))
+    page.reload()
+    expect(page.get_by_role("heading", name="Log of demo-4")).to_be_visible()
+    expect(chosen).to_have_text("demo-4")
+    page.get_by_role("link", name="All hosts", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?page=1&log=all$"))
+    expect(chosen).to_have_text("All hosts")
+    service.open_gate()
+    expect(page.locator("#rollout-head")).to_contain_text("Succeeded")
+    expect(chosen).to_have_text("All hosts")
+
+
+def test_following_ends_on_a_host_that_is_done(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4", wave_size="1")
+    page.goto(f"/rollouts/{rollout}")
+    follow = page.get_by_label("Follow")
+    expect(follow).to_be_visible()
+    service.break_host("demo-4")
+    service.demo.call(f"/rollouts/{rollout}/pause", {})
+    service.open_gate()
+    expect(page.locator("#step-log")).to_contain_text("1.2.0 is in place.")
+    expect(follow).to_be_hidden()
+    page.get_by_role("link", name="demo-4", exact=True).click()
+    expect(follow).to_be_visible()
+
+
 def test_the_hosts_of_one_state_are_listed_alone(page: Page, service: Scripted) -> None:
     service.break_host("demo-4")
     rollout = service.roll_out("1.2.0", "demo-3", "demo-4", "demo-5", stop_after="3")

@@ -30,12 +30,12 @@ def test_what_one_holds_the_other_sees_at_once(
     expect(hers).to_be_hidden()
 
     row = instance_row(page, "demo-5")
-    expect(row).to_contain_text("Upgrading")
+    expect(row).to_contain_text("Queued to upgrade")
     expect(row).to_contain_text(re.compile(r"#\d+ bea → 1\.4\.0"))
     page.get_by_role("link", name="Upgrade…", exact=True).click()
     mine = page.get_by_role("dialog")
     expect(mine.get_by_role("checkbox", name="demo-5")).to_be_disabled()
-    expect(mine).to_contain_text("bea is upgrading this host to 1.4.0")
+    expect(mine).to_contain_text("bea is going to upgrade this host to 1.4.0")
     page.keyboard.press("Escape")
 
     paused_worker.go_on()

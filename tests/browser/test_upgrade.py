@@ -24,7 +24,7 @@ def test_hosts_are_upgraded_while_the_page_stands_open(page: Page, demo: Tree, p
     expect(dialog).to_be_hidden()
     for hostname in ("demo-3", "demo-4"):
         row = instance_row(page, hostname)
-        expect(row).to_contain_text("Upgrading")
+        expect(row).to_contain_text("Queued to upgrade")
         expect(row).to_contain_text(re.compile(r"#\d+ demo → 1\.2\.0"))
         expect(row.locator(".tag")).to_have_text("1.1.0")
     assert {one["id"]: told_version(one) for one in demo.instances("billing")} == before

@@ -58,7 +58,7 @@ def test_current_version_and_filter_lead_to_whole_pages(plain: Page, service: Sc
 
 def test_every_host_is_one_tick(plain: Page, service: Scripted) -> None:
     plain.goto(f"/services/{service.id}/versions/{service.demo.version(service.name, '1.0.0')}/upgrade")
-    plain.get_by_role("checkbox", name="Every host on 1.0.0").check()
+    plain.get_by_role("checkbox", name="All 2 hosts on 1.0.0").check()
     plain.get_by_label("Wave size").fill("1")
     plain.get_by_role("button", name="Upgrade the chosen hosts").click()
     plain.get_by_role("button", name="Upgrade 2 hosts to 1.4.0", exact=True).click()

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m tests.chaos [--seed N] [--database sqlite|postgresql] [--short] [--only KIND] [--count N]
 
-Each kind of fault has a town of its own: gunicorn, two workers, a Redis, a database and five hosts with real services,
-on which somebody upgrades and reverts without a pause. With ``--short`` a handful of all kinds comes over one town. The
-exit status is 1 when something was found.
+Each kind of fault has a town of its own: gunicorn, two workers, a Redis, a database and six hosts with real services,
+half of them behind a real sshd, on which somebody upgrades and reverts without a pause. With ``--short`` a handful of
+all kinds comes over one town. The exit status is 1 when something was found.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.chaos.faults import KINDS, Kind
 from tests.chaos.town import ENOUGH
 from tests.postgres import missing_postgres
 
-SHORT = {"stop": 1, "kill": 5, "redis": 1, "postgres": 1, "doorbell": 5}
+SHORT = {"stop": 1, "kill": 5, "redis": 1, "postgres": 1, "ssh": 3, "doorbell": 5}
 HEADINGS = ("stuck", "overlaps", "lost", "doubled", "rec.≠run.")
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 

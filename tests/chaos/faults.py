@@ -14,6 +14,7 @@ from tests.chaos.town import WORKERS, Town
 
 PAST_LEASE = 36.0  # seconds; a lease is 30
 POSTGRES_AWAY = 10.0
+SSHD_AWAY = (2.0, 12.0)
 VICTIMS = ("worker", "work-horse", "worker and work-horse", "web", "web worker")
 
 
@@ -75,6 +76,27 @@ def ring_again(town: Town, dice: random.Random, number: int) -> str:
     return f"the doorbell of rollout {rollout_id} twice"
 
 
+def cut_off(town: Town, dice: random.Random, number: int) -> str:
+    """In turn: SSH connections are all cut, or silent until after the leases, or the hosts are away for a while."""
+    sshd = town.sshd
+    if sshd is None:
+        return "nothing: there is no sshd here"
+    town.until(sshd.children, 5)
+    open_now = sshd.children()
+    if number % 3 == 0:
+        sshd.signal_connections(signal.SIGKILL)
+        return f"{len(open_now)} SSH connections cut"
+    if number % 3 == 1:
+        for pid in open_now:
+            send(pid, signal.SIGSTOP)
+            town.later(PAST_LEASE, lambda pid=pid: send(pid, signal.SIGCONT))
+        return f"{len(open_now)} SSH connections silent for {PAST_LEASE:g} s"
+    away = dice.uniform(*SSHD_AWAY)
+    sshd.stop()
+    town.later(away, sshd.start)
+    return f"sshd away for {away:.1f} s, with {len(open_now)} connections"
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of fault: how often, and whether each waits until everything has recovered from the one before."""
@@ -90,6 +112,7 @@ KINDS = {
     "redis": Kind("Redis wiped", wipe_redis, 20),
     "postgres": Kind("PostgreSQL stopped", stop_postgres, 5),
     "stop": Kind("worker stopped", freeze, 20),
+    "ssh": Kind("SSH cut off", cut_off, 30),
     "doorbell": Kind("doorbell twice", ring_again, 200, patient=False),
 }
 

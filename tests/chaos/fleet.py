@@ -12,7 +12,7 @@ from pathlib import Path
 from deployer import artifacts
 from deployer.config import Settings
 from deployer.demo.artifacts import build_artifact
-from deployer.demo.fleet import choose_place
+from deployer.demo.fleet import Place
 from deployer.demo.services import Installation, Spot, install
 from deployer.domain.access import Role, Scope
 from deployer.domain.recipe import HealthCheck, ReleaseRecipe
@@ -20,6 +20,8 @@ from deployer.domain.status import BuildStatus
 from deployer.operations import catalog, fleet, people, tokens
 from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.fleet import NewHost, NewInstance
+from tests.chaos import door
+from tests.sshd import Sshd
 from tests.world import ADMIN, PASSWORD
 
 SERVICE = "orders"
@@ -36,8 +38,9 @@ class Fleet:
     token: str
 
 
-def settle(settings: Settings, size: int, seed: str) -> Fleet:
-    """Install the service on ``size`` hosts and describe it, in the current application's database."""
+def settle(settings: Settings, place: Place, size: int, sshd: Sshd | None, seed: str) -> Fleet:
+    """Install the service on ``size`` hosts and describe it, in the current application's database. With an ``sshd``
+    some of the hosts are reached through it."""
     evidence = settings.home / "evidence"
     evidence.mkdir()
     command = (sys.executable, str(Path(__file__).with_name("command.py")), str(evidence), seed)
@@ -53,13 +56,18 @@ def settle(settings: Settings, size: int, seed: str) -> Fleet:
             first, sha256 = built.path, built.sha256
         build = Build(BuildStatus.SUCCESS, artifact_sha256=built.sha256)
         versions[label] = catalog.add_version(service, NewVersion(label, build), ADMIN)
-    place = choose_place()
     port = min(place.ports.values())
+    behind = door.hosts_behind(place, size) if sshd else {}
+    if sshd:
+        door.add_credential(sshd)
     installations = []
     for name, address in list(place.addresses.items())[:size]:
         directory = settings.home / "hosts" / name
         directory.mkdir(parents=True)
-        host = fleet.add_host(NewHost(name, address, str(directory)), ADMIN)
+        if sshd and name in behind:
+            host = door.add_host(sshd, name, address, directory)
+        else:
+            host = fleet.add_host(NewHost(name, address, str(directory)), ADMIN)
         fleet.record_instance(service, NewInstance(host, versions[AT_FIRST], port), ADMIN)
         spot = Spot(SERVICE, name, address, port, str(directory), recipe)
         installations.append(Installation(spot, AT_FIRST, first, sha256))

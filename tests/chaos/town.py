@@ -1,4 +1,5 @@
-"""A console as it runs in production, on machines of its own: web, two workers, Redis, a database and a fleet."""
+"""A console as it runs in production, on machines of its own: web, two workers, Redis, a database and a fleet, half of
+whose hosts are reached by SSH."""
 
 from __future__ import annotations
 
@@ -20,14 +21,17 @@ from flask import Flask
 from deployer import embedded
 from deployer.app import create_app
 from deployer.config import Settings
+from deployer.demo.fleet import choose_place
 from deployer.demo.home import lifeline
 from deployer.extensions import db
+from tests.chaos import door
 from tests.chaos.books import Books
 from tests.chaos.fleet import Fleet, settle
 from tests.chaos.program import Program
 from tests.demo.tree import MARK, Tree
 from tests.loopback import free_port, own_address
 from tests.postgres import Cluster
+from tests.sshd import Sshd, missing_sshd
 
 LOOK_SECONDS = 0.2
 WORKERS = ("worker 1", "worker 2")
@@ -49,6 +53,7 @@ class Town:
     books: Books
     address: str
     cluster: Cluster | None
+    sshd: Sshd | None
     keep: bool = False  # its directory, to find out what happened
     programs: dict[str, Program] = field(default_factory=dict)
     due: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
@@ -107,8 +112,10 @@ def built(database: str, size: int, seed: str) -> Iterator[Town]:
         subprocess.run([*deployer, "db", "upgrade"], env=environment, stdout=subprocess.DEVNULL, check=True)
         stack.enter_context(lifeline(home, home / "hosts"))
         app = create_app(settings)
+        addresses = choose_place()
+        sshd = None if missing_sshd() else stack.enter_context(door.door(home, addresses, size))
         with app.app_context():
-            fleet = settle(settings, size, seed)
+            fleet = settle(settings, addresses, size, sshd, seed)
             db.session.remove()
             db.engine.dispose()
         place = f"{own_address(1)}:{free_port(own_address(1))}"
@@ -116,7 +123,7 @@ def built(database: str, size: int, seed: str) -> Iterator[Town]:
         valkey = [embedded.find_server(), "--port", "0", "--unixsocket", "socket", "--appendonly", "yes", "--save", ""]
         argvs = {"redis": valkey, "web": [*deployer, "web", "--bind", place]}
         argvs |= {name: [*deployer, "worker"] for name in WORKERS}
-        town = Town(home, app, fleet, Books(url), f"http://{place}", cluster)
+        town = Town(home, app, fleet, Books(url), f"http://{place}", cluster, sshd)
         stack.callback(town.books.close)
         for name, argv in argvs.items():
             cwd = redis if name == "redis" else Path.cwd()

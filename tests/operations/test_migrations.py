@@ -116,3 +116,17 @@ def test_the_id_of_a_removed_version_is_never_given_again(app: Flask, world: Wor
     db.session.add(version)
     db.session.commit()
     assert version.id > newest.id
+
+
+def test_services_keep_their_revision_when_that_of_the_structure_goes_and_comes(app: Flask, world: World) -> None:
+    def revisions(columns: str) -> list[tuple[int, ...]]:
+        with db.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM service ORDER BY id"))]
+
+    db.session.remove()
+    before = revisions("rev")
+    migrating.downgrade("0007")
+    assert revisions("rev, structure_rev") == [(rev, rev) for (rev,) in before]
+    migrating.upgrade()
+    assert revisions("rev") == before
+    assert "structure_rev" not in {column["name"] for column in inspect(db.engine).get_columns("service")}

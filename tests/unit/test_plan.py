@@ -138,4 +138,4 @@ def test_a_refusal_reads_as_one_sentence_after_the_other() -> None:
 )
 def test_a_revert_crosses_what_it_leaves_behind(source: int, target: int, labels: list[str]) -> None:
     barriers = [Barrier(2, "v2", "why"), Barrier(4, "v4", "why")]
-    assert [barrier.label for barrier in crossed(source, target, barriers)] == labels
+    assert [barrier.label for barrier in crossed([(source, target)], barriers)] == labels

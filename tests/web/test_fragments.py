@@ -34,7 +34,7 @@ from deployer.web import choosing, comparing, following, importing, liveness, pr
 from deployer.web.auth import Person
 from deployer.web.forms.catalog import ServiceForm, VersionForm
 from deployer.web.forms.followup import ReviewedForm
-from deployer.web.forms.rollout import RolloutForm
+from deployer.web.forms.rollout import PageRolloutForm
 from tests.operations.test_checks import FACTS
 from tests.web.conftest import Visitor
 from tests.world import ADMIN, World
@@ -44,6 +44,7 @@ NOW = utc_now()
 TEMPLATES = folder("templates")
 FRAGMENTS = sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("_*.html"))
 
+BARRIER = Barrier(3, "1.2.0", "why")
 ITS: dict[str, dict[str, object]] = {  # what has one name in several folders
     "hosts": {"wanted": hosts.HostFilter()},
     "people": {"sign_ins": [SignInRow(1, utc_now(), utc_now(), utc_now(), "192.0.2.1", "Firefox/130.0")]},
@@ -151,6 +152,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "lines": audit.about("host", world.hosts["web-1"]),
         "facts": FACTS,
         "labels": hosts.labels(),
+        "label": "",
         "args": {},
         "sealable": False,
         "remarks": [(1, "x is not taken over.")],
@@ -169,6 +171,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
         "wave": waves.waves(rollout_id, 1, 1)[0],
         **following.choice(rollout_id, "undo", None),
         **liveness.watched(waited_for=True),
+        "crosses": (BARRIER,),
         "poll": "/services/changes?since=1",
         "poller": "shared/_poller.html",
         "sent": [],
@@ -178,7 +181,7 @@ def everything(world: World, rollout_id: int) -> dict[str, object]:
             catalog.version(service.id, world.versions["1.8.0"]),
             catalog.version(service.id, world.versions["1.0.0"]),
             catalog.versions(service.id, Slice()).rows,
-            (Barrier(world.versions["1.2.0"], "1.2.0", "why"),),
+            (BARRIER,),
             "https://git.example.org",
         ),
     }
@@ -188,7 +191,7 @@ def test_every_fragment_renders_alone(sqlite_app: Flask, sqlite_world: World, si
     forms = {
         "services": ServiceForm.of({}),
         "versions": VersionForm.of({}),
-        "rollouts": RolloutForm.of({}),
+        "rollouts": PageRolloutForm.of({}),
         "followups": ReviewedForm.of({}),
     }
     with sqlite_app.test_request_context("/services"):

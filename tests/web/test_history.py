@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
+from deployer.domain.status import Origin
+from deployer.extensions import db
+from deployer.models import Step
 from deployer.queries import history
 from deployer.queries.paging import Slice
 from tests.standings import MAKERS
@@ -75,6 +79,20 @@ def test_every_other_filter_leaves_what_matches_and_nothing_else(
         ({"last": today - day}, {}),
     ):
         assert set(told(shared_visitor, **query)) == set(wanted), query
+
+
+def test_an_undo_says_from_which_version_to_which_unless_its_hosts_differ(visitor: Visitor, world: World) -> None:
+    MAKERS["followed"](world)
+    (undo,) = (
+        one for one in history.history(Slice(), history.RolloutFilter()).rows if one.rollout.origin is Origin.UNDO
+    )
+    assert told(visitor)[undo.rollout.id].startswith("root took followed back from 1.2.0 to 1.1.0 on web-1")
+    page = visitor.get(f"/rollouts/{undo.rollout.id}").text
+    assert '<span class="mono">1.2.0 → 1.1.0</span></span>' in page
+    step = db.session.execute(select(Step).where(Step.rollout_id == undo.rollout.id)).scalar_one()
+    step.to_version_id = world.versions["1.0.0"]
+    db.session.commit()
+    assert told(visitor)[undo.rollout.id].startswith("root took followed back on web-1")
 
 
 @pytest.mark.parametrize("query", ["ending=well", "action=up", "first=yesterday", "last=2026-02-30", "service_id=x"])

@@ -174,7 +174,7 @@ class TestLists:
         roll_out(world)
         sent = standing.poll()
         assert list(sent) == ["worker", f"service-{world.service}"]  # now somebody waits for one
-        assert "3 moving" in sent[f"service-{world.service}"]
+        assert "3 waiting" in sent[f"service-{world.service}"]
         assert standing.every == 500
         catalog_operations.add_service(NewService("third", catalog.service(world.other).recipe), ADMIN)
         assert "third" in standing.poll()["services"]
@@ -269,8 +269,8 @@ class TestSharing:
     def test_everyone_reads_their_own_language(self, watch: Callable[..., OpenPage], world: World) -> None:
         english, chinese = watch("ann"), watch("ann", accept_language="zh")
         roll_out(world)
-        assert "3 moving" in english.poll()["service-facts"]
-        assert "3 moving" not in chinese.poll()["service-facts"]
+        assert "3 waiting" in english.poll()["service-facts"]
+        assert "3 waiting" not in chinese.poll()["service-facts"]
 
     def test_a_process_reads_its_cursor_once_a_moment(
         self, app: Flask, watch: Callable[..., OpenPage], world: World

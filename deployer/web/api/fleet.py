@@ -11,6 +11,7 @@ from deployer.domain.access import Verb
 from deployer.domain.status import Evidence, InstanceStatus
 from deployer.operations import fleet as operations
 from deployer.operations import probes
+from deployer.operations.seen import see
 from deployer.queries import catalog, fleet
 from deployer.web.api.calls import call
 from deployer.web.api.envelope import LIST, answer, listed, read_slice, when
@@ -26,6 +27,7 @@ def routes(api: Blueprint) -> None:
     api.get("/services/<id:service_id>/instances")(_instances)
     api.post("/services/<id:service_id>/instances")(_record_instance)
     api.post("/services/<id:service_id>/instances/<id:instance_id>/probe")(_probe)
+    api.post("/services/<id:service_id>/instances/<id:instance_id>/seen")(_seen)
 
 
 INSTANCE = thing(
@@ -103,3 +105,11 @@ def _probe(service_id: int, instance_id: int) -> Response:
     fleet.instance_of(service_id, instance_id)
     probes.ask(instance_id, actor())
     return answer(instance_json(fleet.instance(instance_id)), status=202)
+
+
+@needs(Verb.ROLL_OUT)
+@call("Mark as seen that a rollout failed there, once its version is confirmed", INSTANCE)
+def _seen(service_id: int, instance_id: int) -> Response:
+    fleet.instance_of(service_id, instance_id)
+    see(instance_id, actor())
+    return answer(instance_json(fleet.instance(instance_id)))

@@ -102,7 +102,7 @@ def _preview(rollout_id: int, kind: str) -> Response:
 @call("Start a rollout that follows this one: {kind}", FOLLOWED, 202, takes=HostsAndPlanForm)
 def _follow(rollout_id: int, kind: str) -> Response:
     form = HostsAndPlanForm.read(read_values(HostsAndPlanForm.field_names()))
-    found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value)
+    found = FOLLOWUPS[kind].operation(rollout_id, form.host.value, actor(), form.plan.value, None)
     accepted = found.accepted
     data = {
         "rollout_id": accepted.rollout_id if accepted else None,

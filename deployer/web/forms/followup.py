@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deployer.domain.errors import N_
 from deployer.domain.hosts import parse_host_ids
+from deployer.domain.ids import parse_known
 from deployer.domain.token import parse_plan_token
 from deployer.web.forms.base import Parsed, StrictForm
 
@@ -22,9 +23,11 @@ class FollowUpForm(StrictForm):
 
 
 class ReviewedForm(FollowUpForm):
-    """As the page sends it. ``shown`` are the hosts that the plan on the page was for."""
+    """As the page sends it. ``shown`` are the hosts that the plan on the page was for, ``crosses`` what it goes back
+    past, as far as the person knows."""
 
     shown = Parsed(N_("Hosts of the plan"), parse_host_ids, empty=None)
+    crosses = Parsed(N_("Versions on the way back"), parse_known, empty=frozenset())
 
     @property
     def is_reviewed(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from werkzeug.datastructures import MultiDict
 from wtforms.widgets import HiddenInput
 
 from deployer.domain.errors import N_, Invalid
 from deployer.domain.hosts import parse_host_ids
-from deployer.domain.ids import parse_version_id
+from deployer.domain.ids import parse_known, parse_version_id
 from deployer.domain.names import parse_text
 from deployer.domain.plan import StartRollout
 from deployer.domain.status import Action, OnFailure
@@ -55,6 +57,16 @@ class RolloutForm(StrictForm):
             ),
             token=self.plan.value,
         )
+
+
+class PageRolloutForm(RolloutForm):
+    """As the page sends it: a person is asked whether they know what they go back past; a program reads the plan."""
+
+    crosses = Parsed(N_("Versions on the way back"), parse_known, empty=frozenset())
+
+    def command(self, service_id: int, version_id: int, action: Action) -> StartRollout:
+        """What was asked for, and what the person knows."""
+        return replace(super().command(service_id, version_id, action), knows=self.crosses.value)
 
 
 def join_ticked(values: MultiDict[str, str]) -> MultiDict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +68,8 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                     Part(f"instance-{one.id}", "services/_instance.html", {"instance": one}, one.rev)
                     for one in found["page"].rows
                 ),
-                found["page"].part_of,
+                # To pause a rollout or let it go on changes all rows that wait for it, and none of their revisions.
+                (*found["page"].part_of, _paused(found["page"].rows)),
             ),
             Rows(
                 Part(
@@ -84,7 +86,14 @@ def service(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> View:
                 versions.count,
             ),
         ),
-        context={"service": row, "versions": versions, "ask": ask, **found, **worker},
+        context={
+            "service": row,
+            "versions": versions,
+            "ask": ask,
+            "labels": fleet.labels(service_id),
+            **found,
+            **worker,
+        },
         about=service_id,
         poller="services/_poller.html",
     )
@@ -94,7 +103,8 @@ def instances(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> dic
     """The instances that are wanted, as their template shows them."""
     locked = None if wanted.locked is None else int(wanted.locked)
     status = wanted.status.value if wanted.status else None
-    chosen = _given(q=wanted.search, version_id=wanted.version_id, locked=locked, status=status)
+    label = ",".join(wanted.labels)
+    chosen = _given(q=wanted.search, version_id=wanted.version_id, locked=locked, status=status, label=label)
     return {
         "service_id": service_id,
         "page": fleet.instances(service_id, wanted, part),
@@ -103,13 +113,18 @@ def instances(service_id: int, wanted: fleet.InstanceFilter, part: Slice) -> dic
     }
 
 
+def _paused(rows: Iterable[fleet.InstanceRow]) -> list[int]:
+    """The rollouts for which some of the instances wait while they are paused."""
+    return sorted({one.holder.rollout_id for one in rows if one.holder and one.waits and one.waits.paused})
+
+
 def _given(**args: Any) -> dict[str, Any]:
     return {name: value for name, value in args.items() if value not in ("", None)}
 
 
 def _steady(row: ServiceRow) -> ServiceRow:
-    """The service without its revisions, which change with things that are not seen."""
-    return replace(row, rev=0, structure_rev=0)
+    """The service without its revision, which changes with things that are not seen."""
+    return replace(row, rev=0)
 
 
 def _named(row: ServiceRow) -> ServiceRow:
