@@ -22,7 +22,6 @@ OF_HOST = {
     "bring_back": N_("brought the host back"),
     "check": N_("had the connection tested"),
     "trust": N_("approved a key"),
-    "forge": N_("put a job into Redis that is none of ours"),
     "forget": N_("forgot a key"),
 }
 # By noun and verb; the slots are the entry's facts, ``who`` and ``id``.
@@ -100,6 +99,7 @@ VERBS = {
     "disable": N_("shut somebody out"),
     "enable": N_("let somebody in again"),
     "end": N_("ended a rollout to undo it"),
+    "forge": N_("put a job into Redis that is none of ours"),
     "forget": N_("forgot a key"),
     "give_role": N_("gave a role for everything"),
     "give_service_role": N_("gave a role for a service"),

@@ -81,9 +81,10 @@ LIKELY: dict[str, list[Any]] = {
 UNLIKELY = {"plan", "jump", "credential", "ssh_user", "ssh_port", "key", "passphrase", "password", "deploy", "timeout"}
 UNLIKELY |= {"keep", "health_timeout", "health_path", "health_command", "probe", "probe_path", "probe_command"}
 UNLIKELY |= {"build_url", "compare_url", "artifact", "reach"}
-# What no single request can do: it takes the token of a plan, a rollout that waits or has ended, or a real key.
+# What no single request can do here: it takes the token of a plan, or a rollout that waits, has ended or has failed.
 OUT_OF_REACH = {
     "POST /hosts/import",
+    "POST /services/{service_id}/instances/{instance_id}/seen",
     "POST /rollouts/{rollout_id}/resume",
     "POST /rollouts/{rollout_id}/retry",
     "POST /rollouts/{rollout_id}/undo",

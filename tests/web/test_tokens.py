@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from deployer.operations import people as operations
+from deployer.operations import tokens
 from deployer.queries import people
 from tests.web.conftest import Visitor
 from tests.world import World
@@ -47,7 +47,7 @@ def test_nobody_revokes_anothers_token(visitor: Visitor, world: World) -> None:
     viewer = Visitor(visitor.client.application.test_client())
     viewer.sign_in("vic")
     assert viewer.post(f"/people/me/tokens/{token.id}/revoke").status_code == 404
-    assert operations.by_token(world.token) is not None
+    assert tokens.by_token(world.token) is not None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qsl
 
 from argon2 import PasswordHasher
 from flask import Flask, url_for
@@ -89,7 +90,9 @@ class Town:
         built = {one: args[one] for one in rule.arguments if one not in (rule.defaults or {})}
         with self.app.test_request_context():
             path = url_for(rule.endpoint, _method=method, **built, **(rule.defaults or {}))
-        asked = {"since": "0"} if path.endswith("/changes") else {}
+        path, _, query = path.partition("?")  # the version of a static file
+        asked = dict(parse_qsl(query))
+        asked |= {"since": "0"} if path.endswith("/changes") else {}
         asked |= {"fingerprint": fingerprint(KEY)} if "/keys/" in path and method == "GET" else {}
         asked |= {"action": "upgrade"} if rule.endpoint == "rollouts.choose" else {}
         if path.startswith("/api/"):

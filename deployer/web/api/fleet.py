@@ -108,7 +108,7 @@ def _probe(service_id: int, instance_id: int) -> Response:
 
 
 @needs(Verb.ROLL_OUT)
-@call("Mark the failure of an instance that runs its old version again as seen", INSTANCE)
+@call("Mark as seen that a rollout failed there, once its version is confirmed", INSTANCE)
 def _seen(service_id: int, instance_id: int) -> Response:
     fleet.instance_of(service_id, instance_id)
     see(instance_id, actor())
