@@ -132,6 +132,9 @@ def settled(app: Flask, world: World, file: Path) -> Town:
                 args_["user_id"] = db.session.execute(db.select(User.id).where(User.name == "vic")).scalar_one()
             town.tokens[one.name] = people.create_token(one.name, "all", Scope.MANAGE, "root")
             people.create_token(one.name, "spare", Scope.READ, "root")
+            if one.role is Role.ADMINISTRATOR:
+                for scope in Scope:
+                    town.tokens[scope.value] = people.create_token(one.name, f"scope-{scope.value}", scope, "root")
             town.their_token_ids[one.name] = db.session.execute(
                 db.select(Token.id).where(Token.user_id == user_id, Token.name == "spare")
             ).scalar_one()
