@@ -58,7 +58,6 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 # Apart from `make test`, because it asks somebody else: it fails when nothing could be looked up.
 .PHONY: audit
 audit: $(VENV)/.installed-dev ## Look for known vulnerabilities in what the lock files name (needs the network)
-	@test -x $(BIN)/pip-audit || $(PIP) install --quiet pip-audit
 	@for lock in requirements.lock requirements-dev.lock; do \
 		if $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$lock >$(VENV)/audit.log 2>&1; then \
 			echo "$$lock: nothing is known."; \

@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from deployer.domain.access import Role, Verb
+from deployer.domain.access import Role, Scope, Verb
 from deployer.web.permissions import stated_of
 from tests.web.town import FOREIGN, PEOPLE, REFUSED, Somebody, Town, routes, things
 from tests.world import snapshot
+
+# What each scope is for, written down once more like the roles.
+MAY_BE_USED_FOR = {
+    Scope.READ: {Verb.VIEW, Verb.AUDIT},
+    Scope.BUILDS: {Verb.VIEW, Verb.RECORD_BUILD},
+    Scope.DEPLOY: {Verb.VIEW, Verb.ROLL_OUT},
+    Scope.MANAGE: set(Verb),
+}
 
 
 def test_every_route_states_its_permission(sqlite_app: Flask) -> None:
@@ -89,3 +97,24 @@ def test_nothing_of_a_service_reaches_those_who_may_not_see_it(town: Town, someb
                 leaked.append((rule.rule, of, mine.status_code))
     assert leaked == []
     assert seen > 20, "there was something to leak"
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_token_gets_in_where_its_scope_says_and_nowhere_else(town: Town, scope: Scope) -> None:
+    """Its owner is an administrator, so nothing but the scope keeps it out."""
+    wrong = []
+    town.as_it_was()
+    before = snapshot()
+    bearer = Somebody(scope.value, Role.ADMINISTRATOR)
+    town.their_token_ids[bearer.name] = town.their_token_ids["all-administrator"]
+    for rule, method, stated in routes(town.app):
+        if not rule.rule.startswith("/api/"):
+            continue
+        gets_in = stated.verb is None or stated.verb in MAY_BE_USED_FOR[scope]
+        status = town.call(bearer, rule, method, things(rule)[0]).status_code
+        right = status not in REFUSED and status < 500 if gets_in else status == 403 and snapshot() == before
+        if gets_in and method == "POST":
+            town.as_it_was()
+        if not right:
+            wrong.append((method, rule.rule, status, gets_in))
+    assert wrong == []
