@@ -59,7 +59,7 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended au
 .PHONY: audit
 audit: $(VENV)/.installed-dev ## Look for known vulnerabilities in what the lock files name (needs the network)
 	@for lock in requirements.lock requirements-dev.lock; do \
-		if $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$lock >$(VENV)/audit.log 2>&1; then \
+		if $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock >$(VENV)/audit.log 2>&1; then \
 			echo "$$lock: nothing is known."; \
 		elif grep -q '^Traceback\|^ERROR' $(VENV)/audit.log; then \
 			tail -n 1 $(VENV)/audit.log; \

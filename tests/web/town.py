@@ -133,16 +133,11 @@ def settled(app: Flask, world: World, file: Path) -> Town:
                 db.session.commit()
             for args_ in args.values():
                 args_["user_id"] = db.session.execute(db.select(User.id).where(User.name == "vic")).scalar_one()
-<<<<<<< HEAD
             town.tokens[one.name] = tokens.create_token(one.name, "all", Scope.MANAGE, "root")
             tokens.create_token(one.name, "spare", Scope.READ, "root")
-=======
-            town.tokens[one.name] = people.create_token(one.name, "all", Scope.MANAGE, "root")
-            people.create_token(one.name, "spare", Scope.READ, "root")
             if one.role is Role.ADMINISTRATOR:
                 for scope in Scope:
-                    town.tokens[scope.value] = people.create_token(one.name, f"scope-{scope.value}", scope, "root")
->>>>>>> a5abb2053d852922b11832353d8127ce4c7829bc
+                    town.tokens[scope.value] = tokens.create_token(one.name, f"scope-{scope.value}", scope, "root")
             town.their_token_ids[one.name] = db.session.execute(
                 db.select(Token.id).where(Token.user_id == user_id, Token.name == "spare")
             ).scalar_one()
