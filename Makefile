@@ -103,7 +103,7 @@ screenshots: $(VENV)/.installed-dev machine ## Write every page into screenshots
 
 .PHONY: messages
 messages: $(VENV)/.installed-dev ## Bring the message catalogues up to date with code and templates
-	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k _l -k lazy_gettext --sort-output --no-location --no-wrap -o $(VENV)/messages.pot .
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k _l -k lazy_gettext -k call --sort-output --no-location --no-wrap -o $(VENV)/messages.pot .
 	@$(BIN)/pybabel -q update -i $(VENV)/messages.pot -d deployer/translations --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d deployer/translations
 

@@ -197,3 +197,13 @@ def test_the_page_has_every_call_and_leads_to_every_thing(
     targets = set(re.findall(r'href="#([^"]+)"', page))
     assert targets - set(re.findall(r'id="([^"]+)"', page)) == set()
     assert ("The API" in page) == (language == "en")
+
+
+def test_the_page_is_in_the_readers_language_and_the_document_is_the_same_for_all(reader: FlaskClient) -> None:
+    in_chinese = {"Accept-Language": "zh"}
+    page, before = reader.get("/api", headers=in_chinese).text, reader.get("/api/openapi.json").json
+    for text in ("服务与版本", "一个服务，含其部署方式", "结束日期（UTC）。", "请求体过大。", "目标版本"):
+        assert text in page, text
+    assert not re.search(r"[A-Z][a-z]+ [a-z]+ [a-z]+ [a-z]+", re.sub(r"<[^>]*>", " ", page.partition("<main")[2]))
+    assert "服务" not in reader.get("/api").text.partition("<main")[2].partition("</main>")[0]
+    assert reader.get("/api/openapi.json", headers=in_chinese).json == before

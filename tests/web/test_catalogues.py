@@ -60,7 +60,7 @@ def is_translated(message: Message | None) -> bool:
 def said(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """All that code and templates say, as ``make messages`` finds it."""
     file = tmp_path_factory.mktemp("messages") / "messages.pot"
-    marks = ["-k", "N_", "-k", "_l", "-k", "lazy_gettext"]
+    marks = ["-k", "N_", "-k", "_l", "-k", "lazy_gettext", "-k", "call"]
     where = ["-F", str(ROOT / "pyproject.toml"), "-o", str(file), str(ROOT)]
     CommandLineInterface().run(["pybabel", "--quiet", "extract", *marks, *where])
     return read(file)

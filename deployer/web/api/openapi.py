@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Flask
@@ -11,6 +11,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
 from deployer.domain.access import OVERALL, Role, Scope, roles_for, scopes_for
+from deployer.domain.errors import N_
 from deployer.domain.status import Action
 from deployer.web.api import taken
 from deployer.web.api.calls import Call, call_of
@@ -23,7 +24,8 @@ from deployer.web.values import FORMS
 PREFIX = f"{API}v1"
 METHODS = frozenset({"GET", "POST"})
 JSON = "application/json"
-ABOUT = (
+Say = Callable[[str], str]  # a text in the language of the document
+ABOUT = N_(
     "Every call needs a bearer token. A body is a form or one JSON object, in which every field may be text, a whole "
     "number, true or false; a field or parameter that the call does not know, or that comes twice, is refused. A "
     "refusal has changed nothing. Messages are English or Chinese, by Accept-Language."
@@ -39,32 +41,32 @@ REFUSAL = thing(
 )
 # What a refusal of each status means; which of them a call can answer with, ``_refusals`` says.
 REFUSALS = {
-    400: "The body is malformed.",
-    401: "There is no token, or it is not valid (any more).",
-    403: "The token or its owner may not do this.",
-    404: "Something does not exist, or its service is not one that you see.",
-    405: "This address does not take that method.",
-    409: "It is well formed, but things do not stand as it needs; where there is a new plan, it comes as `data`.",
-    413: "The body is too large.",
-    415: "The body is neither a form nor JSON.",
-    REFUSED_PARAMETER: "A parameter is refused.",
+    400: N_("The body is malformed."),
+    401: N_("There is no token, or it is not valid (any more)."),
+    403: N_("The token or its owner may not do this."),
+    404: N_("Something does not exist, or its service is not one that you see."),
+    405: N_("This address does not take that method."),
+    409: N_("It is well formed, but things do not stand as it needs; where there is a new plan, it comes as `data`."),
+    413: N_("The body is too large."),
+    415: N_("The body is neither a form nor JSON."),
+    REFUSED_PARAMETER: N_("A parameter is refused."),
 }
 # How the parts of the API are called, by their modules.
 PARTS = {
-    "catalog": "Services and versions",
-    "fleet": "Instances",
-    "rollouts": "Rollouts",
-    "rollout_actions": "Going on with rollouts",
-    "hosts": "Hosts",
-    "imports": "Import of hosts",
-    "credentials": "Credentials",
-    "people": "People",
-    "tokens": "Tokens",
-    "audit": "Audit",
+    "catalog": N_("Services and versions"),
+    "fleet": N_("Instances"),
+    "rollouts": N_("Rollouts"),
+    "rollout_actions": N_("Going on with rollouts"),
+    "hosts": N_("Hosts"),
+    "imports": N_("Import of hosts"),
+    "credentials": N_("Credentials"),
+    "people": N_("People"),
+    "tokens": N_("Tokens"),
+    "audit": N_("Audit"),
 }
 
 
-def draw(app: Flask) -> dict[str, Any]:
+def draw(app: Flask, say: Say = str) -> dict[str, Any]:
     """The document. It is the same for every installation, and tells nothing of the one that serves it."""
     things: dict[str, Schema] = {}
     paths: dict[str, dict[str, Any]] = {}
@@ -72,18 +74,18 @@ def draw(app: Flask) -> dict[str, Any]:
         if rule.rule.startswith(f"{PREFIX}/"):
             for method in (rule.methods or set()) & METHODS:
                 for path, values in _paths(rule):
-                    paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method, values)
+                    paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method, values, say)
     document = _named(
         {
             "openapi": "3.1.0",
-            "info": {"title": "Deployer", "version": "1", "description": ABOUT},
+            "info": {"title": "Deployer", "version": "1", "description": say(ABOUT)},
             "servers": [{"url": PREFIX}],
             "security": [{"token": []}],
-            "tags": [{"name": part} for part in PARTS.values()],
+            "tags": [{"name": say(part)} for part in PARTS.values()],
             "paths": paths,
             "components": {
                 "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-                "responses": {str(status): _refusal(status) for status in REFUSALS},
+                "responses": {str(status): _refusal(status, say) for status in REFUSALS},
             },
         },
         things,
@@ -104,7 +106,7 @@ def _paths(rule: Rule) -> Iterator[tuple[str, dict[str, str]]]:
         yield path.replace("{action}", action), values | {"action": action.value}
 
 
-def _operation(app: Flask, rule: Rule, method: str, values: dict[str, str]) -> dict[str, Any]:
+def _operation(app: Flask, rule: Rule, method: str, values: dict[str, str], say: Say) -> dict[str, Any]:
     call, permission = call_of(app, rule.endpoint), stated_of(app, rule.endpoint)
     assert permission is not None  # noqa: S101 (no route is without one; a test sees to it)
     given = sorted(name for name in rule.arguments if name not in values)
@@ -112,29 +114,34 @@ def _operation(app: Flask, rule: Rule, method: str, values: dict[str, str]) -> d
     parameters = [{"name": one, "in": "path", "required": True, "schema": ID} for one in given]
     operation: dict[str, Any] = {
         "operationId": f"{name}_{values['action']}" if "action" in values else name,
-        "tags": [PARTS[app.view_functions[rule.endpoint].__module__.rpartition(".")[2]]],
-        "summary": call.summary.format(**values),
-        **_needed(permission, given),
-        "parameters": parameters + [taken.parameter(one) for one in call.asks],
-        "responses": {str(call.status): _answer(call)},
+        "tags": [say(PARTS[app.view_functions[rule.endpoint].__module__.rpartition(".")[2]])],
+        "summary": say(call.summary).format(**values),
+        **_needed(permission, given, say),
+        "parameters": parameters + [taken.parameter(one, say) for one in call.asks],
+        "responses": {str(call.status): _answer(call, say)},
     }
     if call.takes is not None:
-        operation["requestBody"] = _body(call.takes, call.file)
+        operation["requestBody"] = _body(call.takes, call.file, say)
     for status in _refusals(call, permission, method, bool(given)):
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return operation
 
 
-def _needed(permission: Permission, given: Iterable[str]) -> dict[str, Any]:
+def _needed(permission: Permission, given: Iterable[str], say: Say) -> dict[str, Any]:
     """Which roles and which scopes of a token are enough."""
     verb = permission.verb
     if verb is None:
-        return {"description": "Needs any token; tells of nothing but what its owner sees."}
+        return {"description": say(N_("Needs any token; tells of nothing but what its owner sees."))}
     roles = [role.value for role in Role if role in roles_for(verb)]
     scopes = [scope.value for scope in Scope if scope in scopes_for(verb)]
     of_service = verb not in OVERALL and {"service_id", "rollout_id"} & set(given)
-    what = "for any service" if permission.anywhere else "for the service" if of_service else "for everything"
-    told = f"Needs a role {what} ({', '.join(roles)}) and a token of scope {' or '.join(scopes)}."
+    if permission.anywhere:
+        needed = N_("Needs a role for any service ({roles}) and a token of scope {scopes}.")
+    elif of_service:
+        needed = N_("Needs a role for the service ({roles}) and a token of scope {scopes}.")
+    else:
+        needed = N_("Needs a role for everything ({roles}) and a token of scope {scopes}.")
+    told = say(needed).format(roles=", ".join(roles), scopes=" / ".join(scopes))
     return {"description": told, "x-roles": roles, "x-scopes": scopes}
 
 
@@ -152,19 +159,19 @@ def _refusals(call: Call, permission: Permission, method: str, given: bool) -> l
     return sorted(found)
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    told = {"description": REFUSALS[status], "content": {JSON: {"schema": REFUSAL}}}
+def _refusal(status: int, say: Say) -> dict[str, Any]:
+    told = {"description": say(REFUSALS[status]), "content": {JSON: {"schema": REFUSAL}}}
     if status == 401:
         told["headers"] = {"WWW-Authenticate": {"required": True, "schema": TEXT}}
     return told
 
 
-def _answer(call: Call) -> dict[str, Any]:
+def _answer(call: Call, say: Say) -> dict[str, Any]:
     """What it answers when nothing is refused."""
     if call.media:
-        return {"description": "The file.", "content": {kind: {"schema": call.answers} for kind in call.media}}
+        return {"description": say(N_("The file.")), "content": {kind: {"schema": call.answers} for kind in call.media}}
     is_list = call.answers.get("type") == "array"
-    count = WHOLE | {"description": "How long the whole list is."} if is_list else {"const": 1}
+    count = WHOLE | {"description": say(N_("How long the whole list is."))} if is_list else {"const": 1}
     envelope = {
         "type": "object",
         "properties": {"data": call.answers, "count": count, "code": {"const": 0}},
@@ -173,11 +180,11 @@ def _answer(call: Call) -> dict[str, Any]:
     return {"description": HTTP_STATUS_CODES[call.status], "content": {JSON: {"schema": envelope}}}
 
 
-def _body(form: type[StrictForm], file: str) -> dict[str, Any]:
-    fields = taken.body(form)
+def _body(form: type[StrictForm], file: str, say: Say) -> dict[str, Any]:
+    fields = taken.body(form, say)
     content = {kind: {"schema": fields} for kind in (JSON, *FORMS)}
     if file:
-        more = {file: {"type": "string", "format": "binary", "description": "A file."}}
+        more = {file: {"type": "string", "format": "binary", "description": say(N_("A file."))}}
         content["multipart/form-data"] = {
             "schema": {**fields, "title": f"{fields['title']}WithFile", "properties": {**fields["properties"], **more}}
         }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, render_template
+from flask import Blueprint, Flask, current_app, jsonify, render_template
+from flask_babel import get_locale, gettext
 from werkzeug.wrappers import Response
 
 from deployer.web.api import openapi
@@ -14,12 +15,13 @@ from deployer.web.parameters import only
 blueprint = Blueprint("api_page", __name__, url_prefix="/api")
 
 
-def document() -> dict[str, Any]:
-    """The document, drawn once."""
-    kept = current_app.extensions
-    if "openapi" not in kept:
-        kept["openapi"] = openapi.draw(current_app._get_current_object())  # type: ignore[attr-defined]
-    return kept["openapi"]  # type: ignore[no-any-return]
+def document(language: str = "") -> dict[str, Any]:
+    """The document, drawn once: in English, or in the ``language`` of the request."""
+    kept = current_app.extensions.setdefault("openapi", {})
+    if language not in kept:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        kept[language] = openapi.draw(app, gettext) if language else openapi.draw(app)
+    return kept[language]  # type: ignore[no-any-return]
 
 
 @blueprint.get("/openapi.json")
@@ -34,7 +36,7 @@ def as_json() -> Response:
 @public
 def show() -> str:
     """For people."""
-    drawn = document()
+    drawn = document(str(get_locale()))
     parts: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in drawn["tags"]}
     for path, methods in drawn["paths"].items():
         for method, call in methods.items():

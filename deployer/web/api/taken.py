@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
+from deployer.domain.errors import N_
 from deployer.domain.facts import CheckState
 from deployer.domain.hosts import MAX_HOSTS, parse_host_ids
 from deployer.domain.ids import ID as DIGITS
@@ -38,9 +39,9 @@ _DAY = {"type": "string", "format": "date"}
 _READ_BY: dict[Callable[..., Any], Schema] = {
     base.parse_an_id: ID,
     parse_version_id: ID,
-    parse_host_ids: _HOSTS | {"description": "all, or ids with commas"},
-    parse_wave_size: TEXT | {"description": "a number such as 5, a share such as 25%, or nothing for all at once"},
-    parse_labels: TEXT | {"description": "words with blanks or commas between them"},
+    parse_host_ids: _HOSTS | {"description": N_("all, or ids with commas")},
+    parse_wave_size: TEXT | {"description": N_("a number such as 5, a share of all (25%), or nothing for all at once")},
+    parse_labels: TEXT | {"description": N_("words with blanks or commas between them")},
     parse_jump: TEXT | {"description": "user@host:port"},
     parse_name: _like(NAME.pattern),
     parse_port: _whole(1, 65535),
@@ -53,62 +54,66 @@ _READ_BY: dict[Callable[..., Any], Schema] = {
 # The fields of a recipe are read together.
 _OF_RECIPE = {"kind": RecipeKind, "health": HealthKind, "probe": ProbeKind}
 _PARAMETERS: dict[str, tuple[Schema, str]] = {
-    "page": (_whole(1, MAX_PAGE) | {"default": 1}, "Which part of the list."),
-    "limit": (_whole(1, MAX_LIMIT) | {"default": USUAL_LIMIT}, "How many a part has."),
-    "q": (TEXT | {"maxLength": 100}, "Text that the rows contain."),
-    "label": (TEXT, "A label, or several with commas: all must be there."),
-    "state": (words((CheckState.OK, CheckState.PROBLEM, CheckState.NEVER)), "How the last check ended."),
-    "retired": (words("01"), "1: those that were retired instead."),
-    "version_id": (ID, "Only those on this version."),
-    "locked": (words("01"), "0: only those that are free to operate on; 1: only those that are locked."),
-    "service_id": (ID, "Only what is of this service."),
-    "rollout_id": (ID, "Only what belongs to this rollout."),
-    "host": (_HOSTS | {"default": "all"}, "On which hosts: all, or ids with commas."),
-    "by": (TEXT | {"maxLength": 64}, "Who did it."),
-    "verb": (TEXT | {"maxLength": 40}, "What was done."),
-    "noun": (TEXT | {"maxLength": 20}, "What it was done to."),
-    "refused": (words("01"), "1: only what was refused; 0: only what was done."),
-    "first": (_DAY, "The first day (UTC)."),
-    "last": (_DAY, "The last day (UTC)."),
-    "text": (TEXT | {"maxLength": 100}, "Text anywhere in what is known of it."),
-    "format": (words(FORMATS), "The format of the file."),
+    "page": (_whole(1, MAX_PAGE) | {"default": 1}, N_("Which part of the list.")),
+    "limit": (_whole(1, MAX_LIMIT) | {"default": USUAL_LIMIT}, N_("How many a part has.")),
+    "q": (TEXT | {"maxLength": 100}, N_("Text that the rows contain.")),
+    "label": (TEXT, N_("A label, or several with commas: all must be there.")),
+    "state": (words((CheckState.OK, CheckState.PROBLEM, CheckState.NEVER)), N_("How the last check ended.")),
+    "retired": (words("01"), N_("1: those that were retired instead.")),
+    "version_id": (ID, N_("Only those on this version.")),
+    "locked": (words("01"), N_("0: only those that are free to operate on; 1: only those that are locked.")),
+    "service_id": (ID, N_("Only what is of this service.")),
+    "rollout_id": (ID, N_("Only what belongs to this rollout.")),
+    "host": (_HOSTS | {"default": "all"}, N_("On which hosts: all, or ids with commas.")),
+    "by": (TEXT | {"maxLength": 64}, N_("Who did it.")),
+    "verb": (TEXT | {"maxLength": 40}, N_("What was done.")),
+    "noun": (TEXT | {"maxLength": 20}, N_("What it was done to.")),
+    "refused": (words("01"), N_("1: only what was refused; 0: only what was done.")),
+    "first": (_DAY, N_("The first day (UTC).")),
+    "last": (_DAY, N_("The last day (UTC).")),
+    "text": (TEXT | {"maxLength": 100}, N_("Text anywhere in what is known of it.")),
+    "format": (words(FORMATS), N_("The format of the file.")),
 }
 _NEEDED = {"format"}
 
 
-def parameter(name: str) -> dict[str, Any]:
+def parameter(name: str, say: Callable[[str], str]) -> dict[str, Any]:
     """A parameter of the query string."""
     schema, description = _PARAMETERS[name]
     return {
         "name": name,
         "in": "query",
         "required": name in _NEEDED,
-        "description": description,
-        "schema": schema,
+        "description": say(description),
+        "schema": _told(schema, say),
     }
 
 
-def body(form: type[StrictForm]) -> Schema:
+def body(form: type[StrictForm], say: Callable[[str], str]) -> Schema:
     """The fields of a form. Needed are those without which it is refused when nothing is sent."""
     empty = form.of({})
     missing = empty.refusals()
     return {
         "title": form.__name__,
         "type": "object",
-        "properties": {field.name: _field(field) for field in empty},
+        "properties": {field.name: _field(field, say) for field in empty},
         "required": list(missing),
         "additionalProperties": False,
     }
 
 
-def _field(field: Parsed) -> Schema:
-    schema = _read_by(field.parse)
+def _field(field: Parsed, say: Callable[[str], str]) -> Schema:
+    schema = _told(_read_by(field.parse), say)
     if field.parse is recipe_text and field.name in _OF_RECIPE:
         schema = words(get_args(_OF_RECIPE[field.name]))
-    told = {"description": ": ".join([field.label.text, *filter(None, [schema.get("description")])])}
+    told = {"description": ": ".join([say(field.label.text), *filter(None, [schema.get("description")])])}
     if field.default is not None:
         told["default"] = field.default if schema["type"] == "string" else field.parse(field.default)
     return schema | told
+
+
+def _told(schema: Schema, say: Callable[[str], str]) -> Schema:
+    return schema | {"description": say(schema["description"])} if "description" in schema else schema
 
 
 def _read_by(parse: Callable[[str], Any]) -> Schema:
