@@ -50,7 +50,7 @@ def test_the_doctor_names_each_thing_that_is_wrong_and_how_to_mend_it(deployer: 
     assert "chmod 700" in told["Home"]
     assert "deployer db upgrade" in told["Database"]
     assert "deployer worker" in told["Redis"]
-    assert set(told) == {"Settings", "Home", "Database", "Redis", "Workers", "People", "Credentials"}
+    assert set(told) == {"Settings", "Networks", "Home", "Database", "Redis", "Workers", "People", "Credentials"}
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_console_that_is_well(deployer: Console) -> None:
