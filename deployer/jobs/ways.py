@@ -104,19 +104,24 @@ class Introduced:
     async def refusals(self) -> list[RunnerError]:
         """As the runner does it."""
         async with self._watched():
-            return await self.runner.refusals()
+            return [self._told(error) for error in await self.runner.refusals()]
 
     @contextlib.asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
         try:
             yield
-        except (HostKeyUnknown, HostKeyChanged) as error:
-            if error.key:
+        except RunnerError as error:
+            if isinstance(error, HostKeyUnknown | HostKeyChanged) and error.key:
                 try:
                     await self.offer(self.place, error.key)
                 except Exception:  # the refusal is what counts; the key is met again at the next try
                     log.exception("the key of %s could not be remembered", self.place.hostname)
-            raise
+            raise self._told(error) from None
+
+    def _told(self, error: RunnerError) -> RunnerError:
+        """The error, with none of our secrets in it: a host may have said them in how it refused us."""
+        error.reword(lambda text: hide_known(text, self.secrets))
+        return error
 
 
 def _known(secret: SshSecret | None) -> tuple[str, ...]:

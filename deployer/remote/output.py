@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from deployer.domain.secrecy import PrivateKeys
 from deployer.remote.runner import CommandResult, Say
-from deployer.remote.text import MAX_LINE, clean
+from deployer.remote.text import MAX_LINE, clean, plain
 
 MAX_LINES = 2_000
 MAX_OUTPUT = 1_000_000  # characters
@@ -84,11 +84,13 @@ class Lines:
             lines = lines[-TAIL:]
             self._skipping = False
         for line in lines:
+            shown = self._keys.hide(plain(line))
             if not self._skipping:
-                self._take(self._keys.hide(clean(line)))
+                self._take(clean(shown))
             self._skipping = False
         if len(self._rest) > 4 * MAX_LINE:
+            shown = self._keys.hide(plain(self._rest))
             if not self._skipping:
-                self._take(self._keys.hide(clean(self._rest)))
+                self._take(clean(shown))
             self._skipping = True
             self._rest = ""

@@ -79,6 +79,11 @@ class RunnerError(Exception):
         self.remedy = sentence(remedy)
         super().__init__(f"{self.cause} {self.remedy}".strip())
 
+    def reword(self, word: Callable[[str], str]) -> None:
+        """Say it in other words: ``word`` of the cause and of the remedy."""
+        self.cause, self.remedy = word(self.cause), word(self.remedy)
+        self.args = (f"{self.cause} {self.remedy}".strip(),)
+
 
 class ProgramMissing(RunnerError):
     """The program of a command is not on the host."""

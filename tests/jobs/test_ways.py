@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from traceback import format_exception
 
+import asyncssh
 import pytest
 from flask import Flask
 
@@ -28,7 +30,8 @@ from deployer.queries import rollouts
 from deployer.queries import steps as step_queries
 from deployer.queries.steps import StepRow
 from deployer.remote.local import LocalRunner
-from deployer.remote.ssh import Password, PrivateKey, SshHosts
+from deployer.remote.runner import RunnerError
+from deployer.remote.ssh import Password, PrivateKey, SshHosts, SshTarget
 from tests.conftest import need
 from tests.jobs.conftest import ADDRESSES, Fleet
 from tests.jobs.test_drain import drain
@@ -193,3 +196,39 @@ def test_a_host_that_prints_what_let_us_in_does_not_bring_it_into_a_log(tmp_path
     result = asyncio.run(host.run(Command(("printf", "it is open the door\\n"), 10), said.append))
     assert (said, result.output, result.stdout) == (["it is [hidden]"], "it is [hidden]", ("it is [hidden]",))
     assert _known(PrivateKey("k1\nk2", "phrase")) == ("k1\nk2", "phrase")
+
+
+class Talkative(asyncssh.SSHServer):
+    """Whoever comes with a password hears it again, as the reason why the connection ends."""
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        raise asyncssh.DisconnectError(2, f"no entry with {password}")
+
+
+def test_a_host_that_refuses_us_with_what_was_to_let_us_in_does_not_bring_it_into_a_failure(tmp_path: Path) -> None:
+    secret = "open-the-door-9f"
+
+    async def nobody(_place: Place, _key: str) -> None: ...
+
+    async def refusal() -> RunnerError:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        listen = asyncssh.listen(ADDRESSES[0], 0, server_host_keys=[key], server_factory=Talkative)
+        async with await listen as server, SshHosts() as ours:
+            public = key.export_public_key().decode().strip()
+            way = {"user": "ann", "port": server.get_port(), "host_keys": (public,), "as_given": True}
+            target = SshTarget("host-1", ADDRESSES[0], str(tmp_path), secret=Password(secret), **way)
+            host = Introduced(ours.runner(target), None, nobody, _known(target.secret))  # type: ignore[arg-type]
+            with pytest.raises(RunnerError) as caught:
+                await host.run(Command(("true",), 10), print)
+            return caught.value
+
+    error = asyncio.run(refusal())
+    assert "no entry with [hidden]" in error.cause
+    for text in (str(error), error.cause, error.remedy, *map(str, error.args), "".join(format_exception(error))):
+        assert secret not in text

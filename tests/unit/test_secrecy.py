@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,39 @@ LINES = {
     "in a query": "GET /a.tgz?access_token=SECRET&x=1",
     "in a header": "Authorization: Bearer SECRET",
     "of another case": "Secret=SECRET",
+    "in quotes after a colon": 'secret: "SECRET"',
+    "in a header of its own": "X-Api-Key: SECRET",
+    "in a header with a word of its own": "Authorization: Token SECRET",
+    "in JSON within JSON": '{\\"password\\": \\"SECRET\\"}',
+    "under a short name": "DB_PASS=SECRET",
+    "under another short name": "MYSQL_PWD=SECRET",
+    "of curl": "curl -u ann:SECRET https://example.org/a.tgz",
 }
+# Secrets with characters at which a simpler look would end.
+WHOLE = {
+    'PASSWORD="correct horse battery"': f'PASSWORD="{HIDDEN}"',
+    "password=s3cr;et&xyz9": f"password={HIDDEN}",
+    "DB_PASSWORD=ab,cdEF12345 next": f"DB_PASSWORD={HIDDEN} next",
+    "postgres://ann:pa@ssw0rd@db/x": f"postgres://ann:{HIDDEN}@db/x",
+    "postgres://ann:pa/ssw0rd@db/x": f"postgres://ann:{HIDDEN}@db/x",
+    'PASSWORD="never closed': f'PASSWORD="{HIDDEN}',
+}
+SLOW = (
+    "token.",
+    "a.",
+    "token=",
+    "-token ",
+    "a://b:",
+    "a://",
+    "password: ",
+    "\x1b[",
+    "-----BEGIN ",
+    "bearer ",
+    "eyJa.",
+    "=",
+    "'",
+    "\\",
+)
 HARMLESS = (
     "password: wrong",
     "the token has expired",
@@ -34,6 +68,9 @@ HARMLESS = (
     "basic checks passed",
     "sha256 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
     "ssh://git@example.org:22/orders.git",
+    "http://127.0.0.1:8000/version?by=ann@example.org",
+    "PWD=/srv/orders",
+    "docker run -u 1000:1000 image",
 )
 KNOWN_FORMS = (
     "AKIAIOSFODNN7EXAMPLE",
@@ -56,6 +93,25 @@ def test_secrets_that_are_known_by_their_form_are_hidden_anywhere(secret: str) -
 @pytest.mark.parametrize("line", HARMLESS)
 def test_what_is_no_secret_stays_as_it_is(line: str) -> None:
     assert clean(line) == line
+
+
+@pytest.mark.parametrize(("line", "kept"), WHOLE.items())
+def test_a_secret_is_hidden_whole(line: str, kept: str) -> None:
+    assert clean(line) == kept
+
+
+@pytest.mark.parametrize("repeated", SLOW)
+def test_no_line_takes_more_than_twice_as_long_when_it_is_twice_as_long(repeated: str) -> None:
+    def steps(size: int) -> float:
+        line = (repeated * size)[:size]
+        begin = time.process_time()
+        for _ in range(3):
+            hide(line)
+        return time.process_time() - begin
+
+    hide(repeated)
+    # Of cubic cost it would be 4,096 times as much, of quadratic 256; the bound is wide because machines are noisy.
+    assert min(steps(16_000) for _ in range(3)) < 100 * max(min(steps(1_000) for _ in range(3)), 0.0005)
 
 
 @given(st.text())
@@ -97,6 +153,24 @@ def test_a_private_key_that_is_printed_is_hidden_line_by_line() -> None:
     assert not [line for line in key.splitlines()[1:-1] if any(line in one for one in lines)]
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "x" * 2100 + "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "x" * 20_000 + "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\rprogress",
+        "\x1b[1m-----BEGIN\x1b[0m OPENSSH PRIVATE KEY-----",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+    ],
+)
+def test_a_private_key_is_hidden_however_its_first_line_is_printed(begin: str) -> None:
+    lines: list[str] = []
+    output = Output(lines.append)
+    output.out.feed(f"{begin}\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUA\n".encode())
+    output.finish()
+    assert lines[-1] == HIDDEN
+
+
 def test_a_key_that_never_ends_does_not_hide_everything_after_it() -> None:
     keys = PrivateKeys()
     assert keys.hide("-----BEGIN PRIVATE KEY-----") == f"-----BEGIN PRIVATE KEY-----{HIDDEN}"
@@ -105,6 +179,12 @@ def test_a_key_that_never_ends_does_not_hide_everything_after_it() -> None:
 
 def test_a_known_secret_is_hidden_whatever_stands_around_it() -> None:
     assert hide_known("it is s3cr3t-pw.", ["s3cr3t-pw", "a\nb"]) == f"it is {HIDDEN}."
+
+
+def test_a_known_secret_is_hidden_where_its_line_was_cut() -> None:
+    line = clean("x" * 1990 + " s3cr3t-password-of-ours")
+    assert line.endswith("s3cr3t-p…")
+    assert hide_known(line, ["s3cr3t-password-of-ours"]).endswith(f"x {HIDDEN}…")
 
 
 @pytest.mark.parametrize(
