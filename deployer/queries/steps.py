@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -119,15 +120,16 @@ def _with_lines(rows: list[StepRow]) -> list[StepRow]:
     lines = _lines([row.id for row in rows])
     found = []
     for row in rows:
-        said = lines.get(row.id, ())
+        said = list(lines.get(row.id, ()))
         found.append(replace(row, lines=tuple(said[-LOG_LINES:]), cut=len(said) > LOG_LINES))
     return found
 
 
-def _lines(step_ids: list[int]) -> dict[int, list[str]]:
-    """What each step said, in every attempt: what a lost worker said last is what one wants to read."""
-    found: dict[int, list[str]] = {}
+def _lines(step_ids: list[int]) -> dict[int, deque[str]]:
+    """The last of what each step said, in every attempt: what a lost worker said last is what one wants to read. One
+    more than are shown; however much there is, no more is held at a time than a few batches."""
+    found: dict[int, deque[str]] = {}
     query = select(StepLog.step_id, StepLog.lines).where(StepLog.step_id.in_(step_ids)).order_by(StepLog.id)
-    for step_id, text in db.session.execute(query):
-        found.setdefault(step_id, []).extend(text.split("\n"))
+    for step_id, text in db.session.execute(query, execution_options={"yield_per": 20}):
+        found.setdefault(step_id, deque(maxlen=LOG_LINES + 1)).extend(text.split("\n"))
     return found
