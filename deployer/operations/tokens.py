@@ -102,7 +102,9 @@ def by_token(secret: str, address: str = "") -> Actor:
         raise Unidentified(N_("The owner of this token cannot sign in any more."), N_("Ask an administrator."))
     services = None if token.services is None else frozenset(token.services)
     named = f"{token.name} #{token.id}"
-    actor = Actor(user.name, user.role, token.scope, roles=user.roles, services=services, token=named)
+    actor = Actor(
+        user.name, user.role, token.scope, roles=user.roles, services=services, token=named, token_id=token.id
+    )
     if token.used is None or token.used < now - USED_EVERY:
         _note(token.id, address)
     return actor
