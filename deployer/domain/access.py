@@ -94,7 +94,8 @@ class Actor:
     """Who is asking: a person, perhaps through a token.
 
     ``role`` holds for everything, ``roles`` for single services; the greater of both counts. ``services`` are those
-    that the token is bound to, None when it is not; ``token`` is what the record of changes calls it.
+    that the token is bound to, None when it is not; ``token`` is what the record of changes calls it, ``token_id``
+    is its id.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Actor:
     roles: tuple[tuple[int, Role], ...] = ()
     services: frozenset[int] | None = None
     token: str = ""
+    token_id: int | None = None
 
     def may(self, verb: Verb, service: int | None = None) -> bool:
         """Whether this actor may do ``verb`` to ``service``, or, without one, to what is of no service."""
@@ -134,6 +136,19 @@ class Actor:
         """Raise :class:`Forbidden` unless this actor may do ``verb`` to ``service``."""
         if not self.may(verb, service):
             raise refusal(self, verb, service)
+
+    def sees_token(self, token_id: int) -> bool:
+        """Whether this actor sees a token of their own: one that is bound sees itself, others name other services."""
+        return self.services is None or token_id == self.token_id
+
+    def require_revoking(self, token_id: int) -> None:
+        """Raise :class:`Forbidden` unless this actor may end a token of their own: any token may end itself."""
+        if token_id == self.token_id or (self.services is None and self.scope in (None, Scope.MANAGE)):
+            return
+        raise Forbidden(
+            N_("This token may not do this."),
+            N_("It can end only itself. Use a token of scope manage for all services, or the page of your tokens."),
+        )
 
     @property
     def _named(self) -> frozenset[int]:

@@ -98,12 +98,31 @@ def test_one_lists_and_ends_ones_own_tokens(client: FlaskClient, world: World) -
     assert found[0]["services"] == ["orders"]
     assert secret not in str(found)
     assert "sha256" not in found[0]
-    bearer = world.bearer(world.reader_token)
+    bearer = world.bearer(world.token)
     answer = client.post(f"{API}/tokens/{found[0]['id']}/revoke", headers=bearer)
     assert answer.json["data"]["revoked"]
     assert ask(client, secret).status_code == 401
     foreign = row(tokens.create_token("vic", "x", Scope.READ, "root")).id
     assert client.post(f"{API}/tokens/{foreign}/revoke", headers=bearer).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("scope", "services"),
+    [(Scope.READ, []), (Scope.BUILDS, []), (Scope.DEPLOY, []), (Scope.MANAGE, ["orders"])],
+    ids=["read", "builds", "deploy", "manage, bound"],
+)
+def test_a_token_that_may_not_do_everything_ends_only_itself(
+    client: FlaskClient, world: World, scope: Scope, services: list[str]
+) -> None:
+    secret = tokens.create_token("ann", "weak", scope, "root", services=services)
+    bearer = world.bearer(secret)
+    for other in (row(world.token).id, 999_999):
+        answer = client.post(f"{API}/tokens/{other}/revoke", headers=bearer)
+        assert answer.status_code == 403
+        assert "only itself" in answer.json["hint"]
+    assert ask(client, world.token).status_code == 200
+    assert client.post(f"{API}/tokens/{row(secret).id}/revoke", headers=bearer).json["data"]["revoked"]
+    assert ask(client, secret).status_code == 401
 
 
 class TestBound:
@@ -168,6 +187,10 @@ class TestBound:
     def test_it_reads_no_other_service(self, client: FlaskClient, world: World, secret: str) -> None:
         assert ask(client, secret, f"/services/{world.service}/versions").status_code == 200
         assert ask(client, secret, f"/services/{world.other}/versions").status_code == 404
+
+    def test_of_the_tokens_of_its_owner_it_sees_itself(self, client: FlaskClient, world: World, secret: str) -> None:
+        tokens.create_token("ann", "elsewhere", Scope.READ, "root", services=["other"])
+        assert [one["name"] for one in ask(client, secret, "/tokens").json["data"]] == ["orders only"]
 
     def test_it_cannot_be_made_for_a_service_that_is_not_there(self, world: World, client: FlaskClient) -> None:
         before = snapshot()

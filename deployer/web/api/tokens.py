@@ -1,4 +1,5 @@
-"""The tokens of the caller's owner: see them, end them. A token makes no tokens: whoever steals one gets no second."""
+"""The tokens of the caller's owner: see them, end them. A token makes no tokens: whoever steals one gets no second; and
+ends none but itself, unless it may do everything."""
 
 from __future__ import annotations
 
@@ -52,14 +53,19 @@ def token_json(row: people.TokenRow) -> dict[str, Any]:
 
 
 @needs(None)
-@call("The tokens of the owner of the one that is sent; never a secret", many(TOKEN))
+@call(
+    "The tokens of the owner of the one that is sent, of one for some services only itself; never a secret", many(TOKEN)
+)
 def _tokens() -> Response:
-    return answer([token_json(row) for row in people.tokens_of(actor().name)])
+    who = actor()
+    return answer([token_json(row) for row in people.tokens_of(who.name) if who.sees_token(row.id)])
 
 
 @needs(None)
-@call("End one of these tokens, at once", TOKEN)
+@call("End the token that is sent, or, with scope manage and for all services, another of its owner, at once", TOKEN)
 def _revoke(token_id: int) -> Response:
-    operations.revoke_token(actor().name, token_id, actor().name)
-    (row,) = [one for one in people.tokens_of(actor().name) if one.id == token_id]
+    who = actor()
+    who.require_revoking(token_id)
+    operations.revoke_token(who.name, token_id, who.name)
+    (row,) = [one for one in people.tokens_of(who.name) if one.id == token_id]
     return answer(token_json(row))
