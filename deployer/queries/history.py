@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from deployer.domain.status import Action, RolloutState
+from deployer.domain.status import Action, RolloutState, StepState
 from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step
 from deployer.models.columns import among
@@ -52,15 +52,15 @@ class RolloutFilter:
 
 @dataclass(frozen=True)
 class Told:
-    """A rollout and the first of its hosts by name."""
+    """A rollout and the first by name of its hosts that were not left out."""
 
     rollout: RolloutRow
     hosts: tuple[str, ...]
 
     @property
     def more(self) -> int:
-        """How many hosts are not named."""
-        return self.rollout.hosts - len(self.hosts)
+        """How many hosts that were not left out are not named."""
+        return self.rollout.hosts - self.rollout.skipped - len(self.hosts)
 
 
 def history(part: Slice, wanted: RolloutFilter, seen: frozenset[int] | None = None) -> Page[Told]:
@@ -121,7 +121,7 @@ def _named(rollout_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
         select(Step.rollout_id, Host.hostname, place)
         .join(Instance, Instance.id == Step.instance_id)
         .join(Host, Host.id == Instance.host_id)
-        .where(among(db.session(), Step.rollout_id, rollout_ids))
+        .where(among(db.session(), Step.rollout_id, rollout_ids), Step.state != StepState.SKIPPED)
         .subquery()
     )
     query = select(ranked.c.rollout_id, ranked.c.hostname).where(ranked.c.place <= NAMED).order_by(ranked.c.place)

@@ -77,8 +77,9 @@ def _version(label: str) -> Markup:
 
 
 def _hosts(told: Told) -> Markup:
-    names = Markup(", ").join(_version(name) for name in told.hosts)
-    if not told.more:
-        return names
-    rest = ngettext("%(num)s more host", "%(num)s more hosts", told.more)
-    return Markup("{} + {}").format(names, rest)
+    hosts = Markup(", ").join(_version(name) for name in told.hosts)
+    if told.more:
+        hosts += Markup(" + {}").format(ngettext("%(num)s more host", "%(num)s more hosts", told.more))
+    if told.rollout.skipped:
+        hosts = escape(str(gettext("%(hosts)s (%(num)s left out)"))) % {"hosts": hosts, "num": told.rollout.skipped}
+    return hosts

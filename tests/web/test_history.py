@@ -9,14 +9,16 @@ from html import unescape
 import pytest
 from sqlalchemy import select
 
+from deployer.domain.hosts import HostChoice
 from deployer.domain.status import Origin
 from deployer.extensions import db
 from deployer.models import Step
+from deployer.operations import rollouts
 from deployer.queries import history
 from deployer.queries.paging import Slice
-from tests.standings import MAKERS
+from tests.standings import MAKERS, work
 from tests.web.conftest import Visitor
-from tests.world import World
+from tests.world import ADMIN, World
 
 STATES = ("succeeded", "failed", "cancelled", "gate")
 
@@ -111,3 +113,14 @@ def test_hosts_beyond_the_first_are_counted(shared_visitor: Visitor, past: dict[
     one = next(iter(history.history(Slice(), history.RolloutFilter(ending=history.Ending.MOVING)).rows))
     assert one.more == one.rollout.hosts - len(one.hosts)
     assert len(one.hosts) <= history.NAMED
+
+
+def test_hosts_that_were_left_out_are_not_among_those_it_was_done_on(visitor: Visitor, world: World) -> None:
+    rollout_id = MAKERS["gate"](world)
+    rollouts.resume(rollout_id, HostChoice(everyone=False, ids=(world.hosts["web-3"],)), ADMIN)
+    work(rollout_id, True)
+    (line,) = told(visitor).values()
+    assert line.startswith("root upgraded gate from 1.1.0 to 1.2.0 on web-1, web-3 (1 left out)")
+    visitor.post("/language", {"language": "zh"})
+    (line,) = told(visitor).values()
+    assert "web-1, web-3（已排除 1 台）" in line
