@@ -34,6 +34,7 @@ TICK_SECONDS = 5
 JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 FIELDS = ("data", "created_at", "origin", "timeout")  # that are read of a job's hash
 MAX_FIELD = 4096  # bytes; ours have less than 200
+LITTER = 10_000  # entries that are looked through at once
 MAX_SHOWN = 80  # characters of what a forged job says
 
 
@@ -99,17 +100,27 @@ class SafeQueue(Queue):
         """Take the next entry off. Raises DequeueTimeout when there is none, or one that cannot be a job's id."""
         try:
             found = super().lpop(queue_keys, timeout, connection)
-        except redis.ResponseError as problem:  # the worker waits for a moment and tries again
-            raise redis.ConnectionError(f"the queue cannot be read: {problem}") from problem
-        if found is not None and not JOB_ID.fullmatch(found[1]):
-            refuse("an entry of the queue cannot be the id of a job")
-            raise DequeueTimeout(timeout, queue_keys)
-        return found
+            if found is None or JOB_ID.fullmatch(found[1]):
+                return found
+            _drop_litter(connection, queue_keys[0])
+        except redis.ResponseError:
+            # Under the queue's name is something else. Bells are lost with it, which sweepers ring again.
+            refuse("what is in the place of the queue is none")
+            connection.delete(*queue_keys)
+        raise DequeueTimeout(timeout, queue_keys)
 
     @classmethod
     def lmove(cls, connection: Any, queue_key: str, timeout: int | None) -> Any:
         """The same: a bell that is lost is rung again, so nothing of it is kept while it is answered."""
         return cls.lpop([queue_key], timeout, connection)
+
+
+def _drop_litter(connection: Any, key: str) -> None:
+    """Of the next entries, leave only what can be a job's id: one by one, a heap of others would hold up every bell."""
+    refuse("entries of the queue cannot be ids of jobs")
+    kept = [entry for entry in connection.lpop(key, LITTER) or [] if JOB_ID.fullmatch(entry)]
+    if kept:
+        connection.lpush(key, *reversed(kept))
 
 
 def refuse(what: str) -> None:
