@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from flask import Flask, Response, jsonify, render_template, request
+from flask.globals import request_ctx
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError, generate_csrf
 from werkzeug.exceptions import HTTPException
@@ -118,6 +119,9 @@ def _http(error: HTTPException) -> AnyResponse:
     if error.response is not None or status < 400:
         return error.get_response()
     what, todo = HTTP_WORDS.get(status, (error.name, ""))
+    if request_ctx.url_adapter is None and not _is_api():
+        # By a Host that cannot be the name of one: from there no page can be linked to anything.
+        return Response(f"{what} {todo}\n", status, mimetype="text/plain")
     response = _answer(status, str(what), str(todo))
     if status == 401 and _is_api():
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -274,3 +274,16 @@ KNOWN_COMPARISONS = (
     "token_id",
     "password.value != self.again.value",  # both typed by the same person
 )
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example.org", "exa mple", "[::1", "a:b:c", "<script>"])
+@pytest.mark.parametrize("path", ["/sign-in", "/services", "/no/such/page", "/api/v1/services"])
+def test_a_host_that_cannot_be_one_is_malformed_and_no_crash(
+    sqlite_app: Flask, caplog: pytest.LogCaptureFixture, path: str, host: str
+) -> None:
+    answer = sqlite_app.test_client().get(path, headers={"Host": host})
+    assert answer.status_code < 500
+    assert "crashed" not in caplog.text
+    assert host not in answer.text
+    if host == "a..b":
+        assert answer.status_code == 400
