@@ -30,11 +30,13 @@ def create_token(
     *,
     days: int | None = DAYS,
     services: Collection[str] = (),
+    sees: Collection[int] | None = None,
 ) -> str:
     """Create a token for a person and return it; it is shown this once.
 
-    It is good for ``days``, for ever with None, and for the services of these names, for all with none. Raises NotFound
-    on ``user`` and ``services``.
+    It is good for ``days``, for ever with None, and for the services of these names, for all with none. Who makes it
+    ``sees`` these services, all with None: another one is answered as if it did not exist. Raises NotFound on ``user``
+    and ``services``.
     """
     secret = "dpl_" + secrets.token_hex(32)
     with transaction() as session:
@@ -49,7 +51,7 @@ def create_token(
             sha256=digest(secret),
             created=now,
             expires=None if days is None else now + timedelta(days=days),
-            services=_ids(services),
+            services=_ids(services, sees),
         )
         session.add(token)
         session.flush()
@@ -110,10 +112,13 @@ def by_token(secret: str, address: str = "") -> Actor:
     return actor
 
 
-def _ids(names: Collection[str]) -> list[int] | None:
+def _ids(names: Collection[str], sees: Collection[int] | None) -> list[int] | None:
     if not names:
         return None
-    known = dict(db.session.execute(select(Service.name, Service.id).where(Service.name.in_(set(names)))).all())
+    query = select(Service.name, Service.id).where(Service.name.in_(set(names)))
+    if sees is not None:
+        query = query.where(Service.id.in_(sees))
+    known = dict(db.session.execute(query).all())
     for name in names:
         if name not in known:
             raise no_such("service", name, "services")

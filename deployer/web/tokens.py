@@ -49,9 +49,15 @@ def make() -> str | tuple[str, int]:
     form = TokenForm.of(request.form)
     try:
         form = TokenForm.read(read_values(TokenForm.field_names()))
-        who = actor().name
+        who = actor()
         secret = operations.create_token(
-            who, form.name.value, form.scope.value, who, days=form.days.value, services=form.services.value
+            who.name,
+            form.name.value,
+            form.scope.value,
+            who.name,
+            days=form.days.value,
+            services=form.services.value,
+            sees=who.sees,
         )
     except (Refused, RefusedInput) as problem:
         return show_again("people/me.html", form, problem, secret="", **_mine())

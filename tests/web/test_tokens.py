@@ -6,10 +6,13 @@ import re
 
 import pytest
 
+from deployer.domain.access import Role
+from deployer.extensions import db
+from deployer.operations import people as operations
 from deployer.operations import tokens
-from deployer.queries import people
+from deployer.queries import names, people
 from tests.web.conftest import Visitor
-from tests.world import World
+from tests.world import PASSWORD, World
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(visitor: Visitor, world: World) -> None:
@@ -66,6 +69,22 @@ def test_a_token_that_cannot_be_made_is_refused(visitor: Visitor, world: World, 
     before = people.tokens_of("ann")
     assert visitor.post("/people/me/tokens", data).status_code == 422
     assert people.tokens_of("ann") == before
+
+
+def test_making_a_token_does_not_tell_which_services_there_are(visitor: Visitor, world: World) -> None:
+    operations.create_user("bob", PASSWORD, Role.NONE, "root")
+    visitor.post(f"/people/{names.user_id('bob')}/services", {"service_id": world.service, "role": "viewer"})
+    bob = Visitor(visitor.client.application.test_client())
+    bob.sign_in("bob")
+
+    def answer(service: str) -> tuple[int, str]:
+        page = bob.post("/people/me/tokens", {"name": "ci", "scope": "read", "services": f"orders,{service}"})
+        return page.status_code, page.text.replace(service, "SERVICE")
+
+    assert answer("other") == answer("nowhere")
+    assert bob.post("/people/me/tokens", {"name": "ci", "scope": "read", "services": "orders"}).status_code == 200
+    db.session.rollback()  # (what was looked up above began a transaction, which sees no later token)
+    assert [one.services for one in people.tokens_of("bob")] == [("orders",)]
 
 
 def test_the_people_are_listed_with_their_roles(visitor: Visitor, world: World) -> None:
