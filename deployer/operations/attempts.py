@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from deployer.domain.access import Actor, Verb
 from deployer.extensions import db
-from deployer.models import AuditEntry, User
+from deployer.models import AuditEntry, Service, User
 from deployer.models.columns import utc_now
 from deployer.operations.transaction import Of, audit, transaction
 
@@ -20,7 +20,12 @@ REDIS = "(Redis)"  # no person can be called so
 
 
 def record(who: Actor, verb: Verb, service_id: int | None, what: str) -> None:
-    """Remember that ``who`` tried to do ``verb`` to the service, or to what is of none, by the call ``what``."""
+    """Remember that ``who`` tried to do ``verb`` to the service, or to what is of none, by the call ``what``.
+
+    A service that does not exist is none: else there would be an entry for each id that somebody makes up.
+    """
+    if service_id is not None and db.session.get(Service, service_id) is None:
+        service_id = None
     noun = "console" if service_id is None else "service"
     _record(who.name, verb.value, (noun, service_id or 0), Of(service_id, refused=True), call=what[:MOST])
 

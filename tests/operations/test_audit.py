@@ -60,6 +60,13 @@ def test_an_entry_says_what_was_and_what_is(app: Flask, world: World) -> None:
     assert (entry.service_id, entry.actor) == (world.service, "root")
 
 
+def test_who_makes_up_services_is_recorded_once_a_minute_too(app: Flask, world: World) -> None:
+    for made_up in range(9_000, 9_020):
+        attempts.record(VIC, Verb.VIEW, made_up, f"GET /services/{made_up}")
+    (entry,) = entries(refused=True)
+    assert (entry.noun, entry.noun_id, entry.service_id) == ("console", 0, None)
+
+
 def test_an_entry_of_a_rollout_names_the_service_and_the_rollout(app: Flask, world: World) -> None:
     rollout_id = start(world)
     succeed(*take(rollout_id))
