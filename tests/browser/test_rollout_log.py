@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.scripted import Scripted
 from tests.browser.visits import is_marked, mark
@@ -31,6 +32,27 @@ def test_the_logs_of_all_hosts_are_merged_live(page: Page, service: Scripted) ->
     page.get_by_role("searchbox", name="Search the log").fill("demo-4 INSTALLING")
     expect(log.locator(".line:visible")).to_have_count(1)
     expect(page.locator("#log-found")).to_have_text(re.compile(r"^1 of \d+ lines$"))
+
+
+def test_a_poll_that_was_under_way_does_not_take_back_which_log_was_chosen(page: Page, service: Scripted) -> None:
+    service.close_gate()
+    rollout = service.roll_out("1.2.0", "demo-3", "demo-4")
+    page.goto(f"/rollouts/{rollout}")
+    expect(page.locator("#step-log .line").first).to_contain_text("Installing 1.2.0.")
+    held: list[Route] = []
+    page.route("**/changes?*", lambda route: held.append(route), times=1)  # noqa: PLW0108
+    with page.expect_request("**/changes?*"):
+        pass
+    page.get_by_role("link", name="All hosts", exact=True).click()
+    heading = page.get_by_role("heading", name="Log of all hosts")
+    expect(heading).to_be_visible()
+    service.open_gate()
+    service.demo.wait_for_rollout(rollout)
+    with contextlib.suppress(Error):  # it was given up
+        held[0].continue_()
+    for hostname in ("demo-3", "demo-4"):
+        expect(page.locator("#step-log .line").filter(has_text=f"{hostname} 1.2.0 is in place.")).to_be_visible()
+    expect(heading).to_be_visible()
 
 
 def test_who_holds_it_still_reads_on_while_it_grows(page: Page, service: Scripted) -> None:
