@@ -79,7 +79,8 @@ def test_making_a_token_does_not_tell_which_services_there_are(visitor: Visitor,
 
     def answer(service: str) -> tuple[int, str]:
         page = bob.post("/people/me/tokens", {"name": "ci", "scope": "read", "services": f"orders,{service}"})
-        return page.status_code, page.text.replace(service, "SERVICE")
+        # The token of the form and the times are those of the second.
+        return page.status_code, re.sub(r'"[\w.:+ -]{18,}"', '""', page.text.replace(service, "SERVICE"))
 
     assert answer("other") == answer("nowhere")
     assert bob.post("/people/me/tokens", {"name": "ci", "scope": "read", "services": "orders"}).status_code == 200
