@@ -21,10 +21,13 @@ NOBODYS = tuple(
             "0.0.0.0/8",
             "169.254.0.0/16",
             "100.100.100.200/32",
-            "192.0.0.192/32",
+            "168.63.129.16/32",
+            "192.0.0.0/24",
             "224.0.0.0/4",
             "240.0.0.0/4",
             "::/128",
+            "::ffff:0:0:0/96",
+            "64:ff9b:1::/48",
             "fe80::/10",
             "fec0::/10",
             "ff00::/8",
@@ -36,6 +39,7 @@ NOBODYS = tuple(
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _LOWEST_32_BITS = 0xFFFFFFFF
+_ISATAP = (0x00005EFE, 0x02005EFE)  # before an IPv4 address in the lower half
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ def _meanings(text: str) -> Iterator[Address]:
         return
     inner = address.ipv4_mapped or address.sixtofour
     if inner is None and (address in _NAT64 or (address in _COMPATIBLE and int(address) > 1)):
+        inner = ipaddress.IPv4Address(int(address) & _LOWEST_32_BITS)
+    if inner is None and (int(address) >> 32) & _LOWEST_32_BITS in _ISATAP:
         inner = ipaddress.IPv4Address(int(address) & _LOWEST_32_BITS)
     if inner is not None:
         yield inner

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployer.domain.network import NOBODYS, Permitted, parse_networks
+from deployer.domain.network import NOBODYS, NOTHING_MORE, Permitted, parse_networks
 
 NOBODYS_HOST = {
     "this machine's 0": "0.0.0.0",
@@ -104,3 +104,19 @@ def test_a_list_without_an_end_is_refused() -> None:
     assert len(parse_networks(" ".join(["10.0.0.1"] * 100))) == 100
     with pytest.raises(ValueError, match="more than 100"):
         parse_networks(" ".join(["10.0.0.1"] * 101))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "168.63.129.16",
+        "192.0.0.8",
+        "::ffff:0:a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "2600::5efe:a9fe:a9fe",
+        "2600::200:5efe:a9fe:a9fe",
+    ],
+)
+def test_other_ways_to_where_clouds_tell_their_secrets_lead_nowhere(address: str) -> None:
+    assert not NOTHING_MORE.for_host(address)
+    assert not NOTHING_MORE.for_download(address)
