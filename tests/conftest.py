@@ -247,6 +247,19 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             yield world
 
 
+@pytest.fixture(scope="module")
+def own_world(
+    sqlite_world_template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Flask, World, Path]]:
+    """An application of a module's own on SQLite, its world, and the file that it is in."""
+    template, world = sqlite_world_template
+    home = tmp_path_factory.mktemp("own")
+    file = home / "deployer.db"
+    shutil.copy(template, file)
+    for app in running(settings_for(home, f"sqlite:///{file}")):
+        yield app, copy.deepcopy(world), file
+
+
 @pytest.fixture
 def sqlite_app(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The application on SQLite only."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, cast, or_, select
 
 from deployer.extensions import db
 from deployer.models import AuditEntry
-from deployer.queries.paging import Page, Slice, contains, paged, seen_of
+from deployer.queries.paging import Page, Slice, contains, midnight, paged, seen_of
 
 BATCH = 500  # rows of an export that are in memory at a time
 
@@ -86,16 +86,12 @@ def _wanted(wanted: AuditFilter, seen: frozenset[int] | None) -> Select[*tuple[A
     }
     query = query.where(*(column == value for column, value in same.items() if value is not None))
     if wanted.first is not None:
-        query = query.where(AuditEntry.at >= _midnight(wanted.first))
+        query = query.where(AuditEntry.at >= midnight(wanted.first))
     if wanted.last is not None:
-        query = query.where(AuditEntry.at < _midnight(wanted.last + timedelta(days=1)))
+        query = query.where(AuditEntry.at < midnight(wanted.last + timedelta(days=1)))
     if wanted.text:
         facts = cast(AuditEntry.facts, String)
         # As JSON has it: letters beyond ASCII are escaped there.
         spelt = {wanted.text, json.dumps(wanted.text)[1:-1]}
         query = query.where(or_(*(facts.ilike(contains(one), escape="\\") for one in sorted(spelt))))
     return query
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from deployer.extensions import db
 from deployer.models import Host, Instance, Rollout, Service, Step
 from deployer.models.columns import among
 from deployer.queries import rollouts
-from deployer.queries.paging import Page, Slice, contains, count_of, seen_of, sliced
+from deployer.queries.paging import Page, Slice, contains, count_of, midnight, seen_of, sliced
 from deployer.queries.rollouts import RolloutRow
 
 NAMED = 3  # hosts of a rollout that are named; the rest are counted
@@ -97,9 +97,9 @@ def _ids(wanted: RolloutFilter) -> Select[Any]:
     if wanted.ending is not None:
         query = query.where(Rollout.state.in_(wanted.ending.states))
     if wanted.first is not None:
-        query = query.where(Rollout.created >= _midnight(wanted.first))
+        query = query.where(Rollout.created >= midnight(wanted.first))
     if wanted.last is not None:
-        query = query.where(Rollout.created < _midnight(wanted.last + timedelta(days=1)))
+        query = query.where(Rollout.created < midnight(wanted.last + timedelta(days=1)))
     if wanted.host:
         there = (
             select(Step.rollout_id)
@@ -109,10 +109,6 @@ def _ids(wanted: RolloutFilter) -> Select[Any]:
         )
         query = query.where(Rollout.id.in_(there))
     return query
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _named(rollout_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
@@ -82,3 +83,8 @@ def contains(text: str) -> str:
     """A LIKE pattern (escape character ``\\``) for rows that contain ``text`` as it stands."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def midnight(day: date) -> datetime:
+    """When ``day`` begins (UTC)."""
+    return datetime.combine(day, time(), UTC)

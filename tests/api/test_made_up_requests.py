@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-import copy
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +21,9 @@ from deployer.domain.plan import StartRollout
 from deployer.domain.reach import CredentialKind, fingerprint
 from deployer.domain.status import Action
 from deployer.domain.strategy import Strategy, WaveSize
-from deployer.extensions import db
 from deployer.operations import credentials, fleet, host_keys, rollouts
 from deployer.operations.fleet import NewHost
-from tests.conftest import running, settings_for
+from tests.restorable import keep, restore
 from tests.world import ADMIN, World
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZvb2Jhcg=="
@@ -143,17 +140,11 @@ class Town:
         for host_id in (world.hosts["web-3"], spare):
             host_keys.offer(host_id, KEY)
         credentials.add(credentials.NewCredential("a-file", CredentialKind.FILE, "/id"), ADMIN)
-        db.session.execute(db.text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        db.session.remove()
-        shutil.copy(file, f"{file}.kept")
+        keep(file)
 
     def as_it_was(self) -> None:
         """Undo what was done."""
-        db.session.remove()
-        db.engine.dispose()
-        for end in ("-wal", "-shm"):
-            Path(f"{self.file}{end}").unlink(missing_ok=True)
-        shutil.copy(f"{self.file}.kept", self.file)
+        restore(self.file)
 
     def wsgi(self, environ: Any, start: Callable[..., Any]) -> Any:
         """The application to whom each request is the first."""
@@ -161,13 +152,8 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(sqlite_world_template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    template, world = sqlite_world_template
-    home = tmp_path_factory.mktemp("town")
-    file = home / "deployer.db"
-    shutil.copy(template, file)
-    for app in running(settings_for(home, f"sqlite:///{file}")):
-        yield Town(app, copy.deepcopy(world), file)
+def town(own_world: tuple[Flask, World, Path]) -> Town:
+    return Town(*own_world)
 
 
 def sent(town: Town, document: dict[str, Any], mode: GenerationMode, examples: int = EXAMPLES) -> dict[str, set[int]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,6 @@ from flask import Flask, current_app
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import running, settings_for
 from tests.world import PASSWORD, World
 
 if TYPE_CHECKING:
@@ -117,13 +114,8 @@ def shared_visitor(shared_world: World) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def town(sqlite_world_template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(own_world: tuple[Flask, World, Path]) -> Town:
     """Two services and everybody signed in, for a whole module of tests that undo what they do."""
     from tests.web.town import settled
 
-    template, world = sqlite_world_template
-    home = tmp_path_factory.mktemp("town")
-    file = home / "deployer.db"
-    shutil.copy(template, file)
-    for app in running(settings_for(home, f"sqlite:///{file}")):
-        yield settled(app, world, file)
+    return settled(*own_world)

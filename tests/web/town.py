@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from deployer.operations.catalog import Build, NewService, NewVersion
 from deployer.operations.fleet import NewHost, NewInstance
 from deployer.queries import catalog as queries
 from deployer.web.permissions import Permission, stated_of
+from tests.restorable import keep, restore
 from tests.web.conftest import Visitor
 from tests.world import ADMIN, PASSWORD, World
 
@@ -77,11 +77,7 @@ class Town:
 
     def as_it_was(self) -> None:
         """Undo what was done."""
-        db.session.remove()
-        db.engine.dispose()
-        for end in ("-wal", "-shm"):
-            Path(f"{self.file}{end}").unlink(missing_ok=True)
-        shutil.copy(f"{self.file}.kept", self.file)
+        restore(self.file)
 
     def call(self, somebody: Somebody | None, rule: Rule, method: str, of: str | None) -> TestResponse:
         name = somebody.name if somebody else ""
@@ -151,9 +147,7 @@ def settled(app: Flask, world: World, file: Path) -> Town:
     town.visitors[""] = Visitor(app.test_client())
     town.visitors[""].read_token("/sign-in")
     db.session.commit()
-    db.session.execute(db.text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    db.session.remove()
-    shutil.copy(file, f"{file}.kept")
+    keep(file)
     return town
 
 
