@@ -10,12 +10,6 @@
     for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
 
-  // What a poll of the list before is still to bring must not come into the list that is swapped in now.
-  document.addEventListener("htmx:before:swap", (event) => {
-    const poller = document.getElementById("poller");
-    if (poller && isFilter(event.detail.ctx.sourceElement)) htmx.trigger(poller, "htmx:abort");
-  });
-
   // Back leads to the choice before; the letters of a search are no steps of their own.
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement: form, sourceEvent, response } = event.detail.ctx;

@@ -65,6 +65,14 @@
   window.addEventListener("online", poll);
   window.addEventListener("offline", () => { if (document.getElementById("poller")) connected(false); });
 
+  // A poll that is under way asks for what was shown before: the list before a filter, the log before another one. It
+  // must not bring that back into what is swapped in now.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const poller = document.getElementById("poller");
+    const isChoice = event.detail.ctx.sourceElement?.matches?.("form[data-filter], a[id^=log-of-]");
+    if (poller && isChoice) htmx.trigger(poller, "htmx:abort");
+  });
+
   // What is rendered once for everybody tells times as they were then.
   document.addEventListener("htmx:after:swap", () => {
     tickRunning();

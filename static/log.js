@@ -49,12 +49,6 @@
     follow.closest("label").hidden = isOver && !(isHolding() && latest && held?.of === which());
   }
 
-  // A poll that is under way still asks for the log that was shown before; it must not take back what was chosen now.
-  document.addEventListener("htmx:before:swap", (event) => {
-    const poller = document.getElementById("poller");
-    if (poller && event.detail.ctx.sourceElement?.id?.startsWith("log-of-")) htmx.trigger(poller, "htmx:abort");
-  });
-
   function toEnd() {
     const shown = log();
     if (shown && follow?.checked) shown.scrollTop = shown.scrollHeight;
